@@ -1,0 +1,105 @@
+"""Retry and backoff: the policy is a sentence that reads as you would say it."""
+
+from bide.engine import readers
+from bide.engine.blocks import retrying
+from bide.engine.clock import Clock
+from bide.engine.events import (
+    AttemptFailed,
+    ConditionFailed,
+    Event,
+    GaveUp,
+    Listener,
+    RetryScheduled,
+    Succeeded,
+)
+from bide.engine.history import History, Record, history
+from bide.engine.runtime import Runtime
+from bide.engine.timeouts import AttemptTimeout
+from bide.language.diagnostics import PolicySyntaxError
+from bide.language.parse import parse
+from bide.observe.logs import LogListener
+from bide.policy import hints
+from bide.policy.condition import Condition
+from bide.policy.conditions import (
+    anything,
+    body,
+    code,
+    header,
+    idempotent,
+    message,
+    method,
+    network,
+    raises,
+    replayable,
+    status,
+    unsent,
+    when,
+)
+from bide.policy.decision import Accept, Decision, GiveUp, Reason, Retry, State
+from bide.policy.delay import Ask, Delay, Span
+from bide.policy.errors import PolicyError
+from bide.policy.explanation import Explanation
+from bide.policy.outcome import Outcome
+from bide.policy.params import FOREVER as forever
+from bide.policy.policy import Policy, Rule, accept_on, give_up_on, retry_on
+from bide.policy.raised import timeout
+from bide.policy.registry import condition, delay
+from bide.policy.worst import WorstCase
+
+__all__ = [
+    "Accept",
+    "Ask",
+    "AttemptFailed",
+    "AttemptTimeout",
+    "Clock",
+    "Condition",
+    "ConditionFailed",
+    "Decision",
+    "Delay",
+    "Event",
+    "Explanation",
+    "GaveUp",
+    "GiveUp",
+    "History",
+    "Listener",
+    "LogListener",
+    "Outcome",
+    "Policy",
+    "PolicyError",
+    "PolicySyntaxError",
+    "Reason",
+    "Record",
+    "Retry",
+    "RetryScheduled",
+    "Rule",
+    "Runtime",
+    "Span",
+    "State",
+    "Succeeded",
+    "WorstCase",
+    "accept_on",
+    "anything",
+    "body",
+    "code",
+    "condition",
+    "delay",
+    "forever",
+    "give_up_on",
+    "header",
+    "hints",
+    "history",
+    "idempotent",
+    "message",
+    "method",
+    "network",
+    "parse",
+    "raises",
+    "readers",
+    "replayable",
+    "retry_on",
+    "retrying",
+    "status",
+    "timeout",
+    "unsent",
+    "when",
+]

@@ -1,0 +1,1 @@
+"""Doing it: clock, events, readers, history, the two loops, wrappers and blocks."""

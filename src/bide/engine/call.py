@@ -1,0 +1,236 @@
+"""One call's state, made at its first failure: it asks the policy what follows, and remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from bide.engine.events import AttemptFailed, ConditionFailed, GaveUp, RetryScheduled, Succeeded
+from bide.engine.history import KEPT, History, Record, keep
+from bide.engine.readers import outcome_of_error, outcome_of_value, reader_for
+from bide.engine.timeouts import bounded
+from bide.policy.decision import Accept, GiveUp, Reason, Retry, State
+from bide.policy.outcome import Outcome
+
+if TYPE_CHECKING:
+    from bide.engine.settings import Settings
+
+Entry = tuple[object, "int | None", "float | None", "Reason | None", "str | None"]
+
+
+class Call:
+    """
+    What one use of a policy remembers.
+
+    The loops ask `failed(error)` and `returned(value)` whether another attempt follows, and wait `delay` before it. An
+    exception is never kept: only what is told of it.
+    """
+
+    __slots__ = (
+        "attempt", "began", "delay", "entries", "fn", "last", "previous", "rejected", "settings", "spent", "started",
+        "used",
+    )  # fmt: skip
+
+    def __init__(self, settings: Settings, fn: Callable[..., Any], started: float | None = None) -> None:
+        self.settings = settings
+        self.fn = fn
+        self.started = self.began = started
+        self.attempt = 1
+        self.delay: float | None = None
+        self.previous = 0.0
+        self.last = False
+        self.used = [0] * settings.size
+        self.spent = [0.0] * settings.size
+        self.entries: list[Entry] = []
+        self.rejected: object = None
+
+    # -- what the loops ask
+
+    def failed(self, error: Exception) -> bool:
+        """Take in what an attempt raised, and tell whether another follows after `delay` seconds."""
+        settings = self.settings
+        row = settings.plan.row(error)
+        if row is not None and self.attempt < settings.most and not settings.listening():
+            rule = row.rule
+            retry = self.used[rule]
+            if retry < len(row.spans):
+                low, width = row.spans[retry]
+                self.used[rule] = retry + 1
+                self.attempt += 1
+                self.delay = self.previous = delay = low + width * settings.random()
+                if len(self.entries) == KEPT:
+                    del self.entries[0]
+                self.entries.append((type(error), rule, delay, None, None))
+                return True
+        outcome = outcome_of_error(error, elapsed=self._took(), body=settings.reads_error_bodies)
+        return self._goes_on(outcome, error)
+
+    def returned(self, value: object) -> bool:
+        """Take in what an attempt returned, and tell whether another follows after `delay` seconds."""
+        settings = self.settings
+        if not settings.judges_values or (reader_for(value) is None and not settings.sees_values):
+            self._end_well()
+            return False
+        outcome = outcome_of_value(value, elapsed=self._took())
+        if outcome.status in settings.body_statuses:
+            outcome = outcome_of_value(value, elapsed=outcome.elapsed, body=True)
+        return self.judged(outcome, value)
+
+    def judged(self, outcome: Outcome, value: object) -> bool:
+        """Take in an outcome that was read already, of an attempt that returned; the same answer as `returned`."""
+        if not self._goes_on(outcome, value):
+            return False
+        self.rejected = value
+        return True
+
+    def next_attempt(self) -> None:
+        """Begin another attempt: nothing of the one before is kept."""
+        self.rejected = None
+        if self.started is not None:
+            self.began = self.settings.clock.monotonic()
+
+    def release(self) -> Any:
+        """Let go of a rejected response before the wait, so that its connection can serve the next attempt."""
+        rejected, self.rejected = self.rejected, None
+        reader = reader_for(rejected)
+        return reader.release(rejected) if reader is not None else None
+
+    async def arelease(self) -> None:
+        """Let go of a rejected response, awaiting its client where that is how it is done."""
+        released = self.release()
+        if isinstance(released, Awaitable):
+            await released
+
+    async def bounded(self, *args: Any, **kwargs: Any) -> Any:
+        """Run one attempt of the coroutine function, bounded by the timeout and by what is left of the deadline."""
+        return await bounded(self.settings.clock, self.time_allowed(), self.fn, *args, **kwargs)
+
+    def time_allowed(self) -> float:
+        """Return the seconds that an attempt beginning now may take; infinity when nothing bounds it."""
+        limits = self.settings.policy.limits
+        bounds = [] if limits.timeout is None else [limits.timeout]
+        if limits.within is not None:
+            bounds.append(max(0.0, limits.within - self._elapsed()))
+        return min(bounds, default=float("inf"))
+
+    # -- what follows
+
+    def _goes_on(self, outcome: Outcome, raw: object) -> bool:
+        settings = self.settings
+        state = State(
+            attempt=self.attempt,
+            elapsed=self._elapsed(),
+            draw=settings.random(),
+            now=settings.clock.time(),
+            used=tuple(self.used),
+            spent=tuple(self.spent),
+            previous=self.previous,
+            last=self.last,
+        )
+        try:
+            decision = settings.policy.decide(outcome, state)
+        except Exception as fault:  # a condition or delay of the user's: the call's own outcome stands
+            self._report(fault, raw)
+            return False
+        if isinstance(decision, Retry):
+            self._schedule(decision, outcome)
+            return True
+        if isinstance(decision, Accept):
+            self._end_well(_told(outcome))
+            return False
+        self._give_up(decision, outcome, raw)
+        return False
+
+    def _schedule(self, retry: Retry, outcome: Outcome) -> None:
+        told, rule, source = _told(outcome), retry.rule, retry.span.source
+        self._enter((told, rule, retry.delay, None, source))
+        if self.settings.listening():
+            name = self.settings.name_of(self.fn)
+            self.settings.tell(AttemptFailed(name, self.attempt, told, rule))
+            self.settings.tell(RetryScheduled(name, self.attempt, told, rule, retry.delay, source))
+        self.used[rule] += 1
+        self.spent[rule] += outcome.elapsed + retry.delay
+        self.attempt += 1
+        self.delay = retry.delay
+        self.last = retry.last
+        if source is None:
+            self.previous = retry.delay
+
+    def _give_up(self, gave_up: GiveUp, outcome: Outcome, raw: object) -> None:
+        if gave_up.rule is None and not self.entries:
+            return  # no rule is about it, and there was no retry: it is handed back as it came
+        told = _told(outcome)
+        self._enter((told, gave_up.rule, None, gave_up.reason, None))
+        records = self._records()
+        keep(raw, History(records, gave_up.reason, self.attempt, gave_up.retry_at))
+        self.settings.tell(
+            GaveUp(
+                self.settings.name_of(self.fn),
+                self.attempt,
+                told,
+                gave_up.reason,
+                gave_up.rule,
+                gave_up.retry_at,
+            )
+        )
+
+    def _end_well(self, told: str = "value") -> None:
+        if self.attempt > 1 and self.settings.listening():
+            self.settings.tell(Succeeded(self.settings.name_of(self.fn), self.attempt, told))
+
+    def _report(self, fault: Exception, raw: object) -> None:
+        """Chain a fault of a condition to the user's error, and report it once; neither replaces the other."""
+        if isinstance(raw, BaseException):
+            chain(raw, fault)
+        name = self.settings.name_of(self.fn)
+        self.settings.tell(ConditionFailed(name, self.attempt, _name_of(raw), fault))
+
+    def _enter(self, entry: Entry) -> None:
+        if len(self.entries) == KEPT:
+            del self.entries[0]
+        self.entries.append(entry)
+
+    def _records(self) -> tuple[Record, ...]:
+        first = self.attempt - len(self.entries) + 1
+        return tuple(
+            Record(
+                first + index,
+                told.__name__ if isinstance(told, type) else str(told),
+                rule,
+                delay,
+                reason,
+                source,
+            )
+            for index, (told, rule, delay, reason, source) in enumerate(self.entries)
+        )
+
+    def _elapsed(self) -> float:
+        return 0.0 if self.started is None else self.settings.clock.monotonic() - self.started
+
+    def _took(self) -> float:
+        return 0.0 if self.began is None else max(0.0, self.settings.clock.monotonic() - self.began)
+
+
+def chain(error: BaseException, fault: Exception) -> None:
+    """Hang a fault at the end of an error's context, and say so in a note."""
+    end, seen = error, {id(error), id(fault)}
+    while end.__context__ is not None and id(end.__context__) not in seen:
+        end = end.__context__
+        seen.add(id(end))
+    fault.__context__ = None  # it was raised while the error was handled: the chain would be a circle
+    if end is not fault:
+        end.__context__ = fault
+    error.add_note(
+        f"bide: a condition or delay of the policy raised {type(fault).__name__}; nothing was retried for it"
+    )
+
+
+def _told(outcome: Outcome) -> str:
+    """Return what may be told of an outcome: a status or an exception's name, never its text."""
+    if outcome.error is not None:
+        return type(outcome.error).__name__
+    return "value" if outcome.status is None else str(outcome.status)
+
+
+def _name_of(raw: object) -> str:
+    return type(raw).__name__ if isinstance(raw, BaseException) else "value"

@@ -1,0 +1,202 @@
+"""Readers turn a client's own response or exception into an outcome, chosen by module name, importing no client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import attrs
+
+from bide.engine.history import exhausted
+from bide.policy.outcome import Outcome
+
+Facts = dict[str, Any]
+
+
+@attrs.frozen
+class Reader:
+    """
+    How to read one client's responses.
+
+    `facts(response)` returns arguments of `bide.Outcome` (status, headers, method, url, idempotency_key);
+    `body(response)` the body if it is in memory already, never doing I/O; `release(response)` lets go of a rejected
+    response before the wait, and may return an awaitable.
+    """
+
+    facts: Callable[[Any], Facts]
+    body: Callable[[Any], bytes | str | None] = lambda _response: None
+    release: Callable[[Any], Any] = lambda _response: None
+
+
+_READERS: Final[dict[tuple[str, str], Reader]] = {}
+_by_type: Final[dict[type, Reader | None]] = {}
+
+
+def register(module: str, class_name: str, reader: Reader) -> None:
+    """Read responses of a class (`class_name` in `module` or one of its submodules) with a reader."""
+    _READERS[module, class_name] = reader
+    _by_type.clear()
+
+
+def reader_for(value: object) -> Reader | None:
+    """Return the reader of a response, or None when the value is no response that anybody knows."""
+    cls = type(value)
+    if cls not in _by_type:
+        _by_type[cls] = _find(cls, value)
+    return _by_type[cls]
+
+
+def _find(cls: type, value: object) -> Reader | None:
+    for base in cls.__mro__:
+        parts = base.__module__.split(".")
+        for size in range(len(parts), 0, -1):
+            found = _READERS.get((".".join(parts[:size]), base.__name__))
+            if found is not None:
+                return found
+    if type(getattr(value, "status_code", None)) is int and hasattr(value, "headers"):
+        return _REQUESTS_LIKE
+    return None
+
+
+def outcome_of_value(value: object, *, elapsed: float = 0.0, body: bool = False) -> Outcome:
+    """Return the outcome of an attempt that returned: a response if somebody can read it, else a plain value."""
+    reader = reader_for(value)
+    if reader is None:
+        return Outcome(value=value, method=None, elapsed=elapsed)
+    facts = reader.facts(value)
+    if body:
+        facts["body"] = reader.body(value)
+    return Outcome(value=value, elapsed=elapsed, exhausted=exhausted(value), **facts)
+
+
+def outcome_of_error(error: BaseException, *, elapsed: float = 0.0, body: bool = False) -> Outcome:
+    """Return the outcome of an attempt that raised, with the response and request that the exception carries."""
+    facts: Facts = {"method": None}
+    facts |= _request_facts(_attribute(error, "request"))
+    facts |= _error_facts(error, body=body)
+    return Outcome(error=error, elapsed=elapsed, exhausted=exhausted(error), **facts)
+
+
+def _error_facts(error: BaseException, *, body: bool) -> Facts:
+    response = _attribute(error, "response")
+    if isinstance(response, Mapping):
+        return _aws_facts(response)
+    reader = reader_for(response) if response is not None else None
+    if reader is not None:
+        facts = reader.facts(response)
+        if body:
+            facts["body"] = reader.body(response)
+        return facts
+    if _is_unreadable_answer(error):
+        return {"network": True, "phase": "read"}
+    facts = {}
+    for name in ("status_code", "status", "code"):
+        number = _attribute(error, name)
+        if type(number) is int:
+            facts["status"] = number
+            break
+    headers = _attribute(error, "headers")
+    if headers is not None and (isinstance(headers, Mapping) or hasattr(headers, "items")):
+        facts["headers"] = list(headers.items())
+    code = _attribute(error, "code")
+    if isinstance(code, str):
+        facts["code"] = code
+    return facts | _request_facts(_attribute(error, "request_info"))
+
+
+def _is_unreadable_answer(error: BaseException) -> bool:
+    """Tell aiohttp's "status 400" for bytes that were no HTTP from an answer of 400."""
+    return type(error.__cause__).__module__ == "aiohttp.http_exceptions"
+
+
+def _attribute(of: object, name: str) -> Any:
+    try:
+        return getattr(of, name, None)
+    except Exception:  # httpx raises RuntimeError for a request that was never set
+        return None
+
+
+def _request_facts(request: Any) -> Facts:
+    method = _attribute(request, "method")
+    if not isinstance(method, str):
+        return {}
+    url = _attribute(request, "url")
+    headers = _attribute(request, "headers")
+    return {"method": method, "url": None if url is None else str(url), "idempotency_key": has_key(headers)}
+
+
+def has_key(headers: Any) -> bool:
+    """Tell whether a request's headers carry an `Idempotency-Key`."""
+    try:
+        return any(str(name).lower() in _KEY_NAMES for name in headers or ())
+    except TypeError:
+        return False
+
+
+_KEY_NAMES: Final = frozenset({"idempotency-key", "x-idempotency-key"})
+
+
+def _aws_facts(response: Mapping[str, Any]) -> Facts:
+    """Read what botocore's ClientError keeps: a parsed response."""
+    error, metadata = response.get("Error"), response.get("ResponseMetadata")
+    facts: Facts = {}
+    if isinstance(error, Mapping) and isinstance(error.get("Code"), str):
+        facts["code"] = error["Code"]
+    if isinstance(metadata, Mapping):
+        facts["status"] = metadata.get("HTTPStatusCode")
+        facts["headers"] = metadata.get("HTTPHeaders") or {}
+    return facts
+
+
+def _requests_facts(response: Any) -> Facts:
+    raw = _attribute(_attribute(response, "raw"), "headers")
+    lines = (
+        list(raw.items()) if raw is not None and hasattr(raw, "getlist") else list(response.headers.items())
+    )
+    return {"status": response.status_code, "headers": lines, "method": None} | _request_facts(
+        _attribute(response, "request")
+    )
+
+
+def _requests_body(response: Any) -> bytes | None:
+    content = getattr(response, "_content", None)  # False until read; touching .content would read the stream
+    return content if isinstance(content, bytes) else None
+
+
+def _httpx_facts(response: Any) -> Facts:
+    facts = {"status": response.status_code, "headers": response.headers.multi_items(), "method": None}
+    return facts | _request_facts(_attribute(response, "request"))
+
+
+def _httpx_release(response: Any) -> Any:
+    if response.is_closed:
+        return None
+    return response.aclose() if hasattr(response.stream, "__aiter__") else response.close()
+
+
+def _aiohttp_facts(response: Any) -> Facts:
+    facts = {"status": response.status, "headers": list(response.headers.items()), "method": None}
+    return facts | _request_facts(_attribute(response, "request_info"))
+
+
+def _aiohttp_body(response: Any) -> bytes | None:
+    content = getattr(response, "_body", None)  # None until read
+    return content if isinstance(content, bytes) else None
+
+
+def _urllib3_facts(response: Any) -> Facts:
+    return {"status": response.status, "headers": list(response.headers.items()), "method": None}
+
+
+_REQUESTS_LIKE: Final = Reader(_requests_facts, _requests_body, lambda response: response.close())
+_HTTPX: Final = Reader(_httpx_facts, _requests_body, _httpx_release)
+
+register("requests", "Response", _REQUESTS_LIKE)
+register("httpx", "Response", _HTTPX)
+register("httpx2", "Response", _HTTPX)
+register(
+    "aiohttp", "ClientResponse", Reader(_aiohttp_facts, _aiohttp_body, lambda response: response.release())
+)
+register(
+    "urllib3", "BaseHTTPResponse", Reader(_urllib3_facts, release=lambda response: response.release_conn())
+)

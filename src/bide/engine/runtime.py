@@ -1,0 +1,111 @@
+"""Bind a policy to a clock, a random source and listeners, and run functions by it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar, cast
+
+from bide.engine import aloop, events, loop
+from bide.engine.call import Call
+from bide.engine.clock import SYSTEM_CLOCK, SYSTEM_RANDOM, Clock, RandomSource
+from bide.engine.events import Listener
+from bide.engine.settings import Settings
+from bide.engine.wrap import wrapped
+from bide.policy.errors import PolicyError
+from bide.policy.policy import Policy
+
+P = ParamSpec("P")
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Runtime:
+    """
+    A policy with a clock, a random source, listeners and a name of its own: `policy.bind(...)`.
+
+    Decorate with it, or use `call` and `acall`, just as with the policy itself. Shared freely by threads and tasks.
+    """
+
+    __slots__ = ("settings",)
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that was bound."""
+        return self.settings.policy
+
+    def open(self, fn: Callable[..., Any]) -> Call:
+        """Return a call that has not begun its first attempt yet, its clock running if the policy needs one."""
+        return Call(self.settings, fn, self.settings.clock.monotonic() if self.settings.needs_clock else None)
+
+    def __call__(self, fn: F, /) -> F:
+        """Return the function, coroutine function or method, retried, its signature and types kept."""
+        return cast("F", wrapped(self.settings, fn))
+
+    def call(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a function now, retried."""
+        value = loop.run(self.open(fn), fn, *args, **kwargs)
+        if isinstance(value, Awaitable):
+            close = getattr(value, "close", None)
+            if close is not None:
+                close()
+            raise PolicyError(
+                "call() got an awaitable, which it cannot retry; write `await policy.acall(fn, ...)`"
+            )
+        return value
+
+    async def acall(self, fn: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a coroutine function now, retried, on asyncio or trio."""
+        call = self.open(fn)
+        limits = self.settings.policy.limits
+        bounded = limits.timeout is not None or limits.within is not None
+        attempt: Callable[..., Awaitable[T]] = call.bounded if bounded else fn
+        return await aloop.run(call, attempt, *args, **kwargs)
+
+
+def bind(
+    policy: Policy,
+    *,
+    clock: Clock | None = None,
+    rng: RandomSource | None = None,
+    listeners: Sequence[Listener] | None = None,
+    name: str | None = None,
+    store: object = None,
+    recover: Mapping[str, Callable[..., Any]] | None = None,
+) -> Runtime:
+    """
+    Return a runtime of a policy; what is not given is the machine's.
+
+    Args:
+        policy: What to do.
+        clock: Where time comes from; `bide.testing.VirtualClock()` in tests.
+        rng: Where draws come from, such as `random.Random(seed)`.
+        listeners: Callables of one event, instead of the default ones.
+        name: What events are named after, instead of the policy's or the function's name.
+        store: Where callers share state. Not available yet.
+        recover: Actions by the names that `.calling(...)` gives. Not available yet.
+
+    Raises:
+        PolicyError: the policy is unbounded, or says what is not available yet.
+    """
+    policy.check()
+    missing = (
+        policy.limits.not_available
+        + ["calling" for clause in policy.clauses if clause.recovery is not None][:1]
+    )
+    missing += [option for option, given in (("store", store), ("recover", recover)) if given is not None]
+    if missing:
+        raise PolicyError(
+            f".{missing[0]}(...) is not available yet: it parses, prints and compares, but nothing runs it"
+        )
+    return Runtime(
+        Settings(
+            policy,
+            SYSTEM_CLOCK if clock is None else clock,
+            SYSTEM_RANDOM if rng is None else rng,
+            events.default_listeners if listeners is None else listeners,
+            name,
+        )
+    )

@@ -1,0 +1,73 @@
+"""What a bound policy knows before any call: its clock, its chance, its listeners, and what can be worked out once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from math import inf
+from typing import Any
+
+from bide.engine.clock import Clock, RandomSource
+from bide.engine.events import ConditionFailed, Event, Listener
+from bide.engine.plan import Plan
+from bide.policy.condition import NO_STATUS
+from bide.policy.policy import Policy
+
+
+class Settings:
+    """One policy, bound; shared by all its calls and never changed."""
+
+    __slots__ = (
+        "body_statuses", "clock", "judges_values", "listeners", "listening", "most", "name", "needs_clock", "plan",
+        "policy", "random", "reads_error_bodies", "sees_values", "size", "statuses",
+    )  # fmt: skip
+
+    def __init__(
+        self, policy: Policy, clock: Clock, rng: RandomSource, listeners: Sequence[Listener], name: str | None
+    ) -> None:
+        clauses = policy.clauses
+        self.policy = policy
+        self.clock = clock
+        self.random: Callable[[], float] = rng.random
+        self.listeners = tuple(listeners)
+        self.listening = _anybody(self.listeners)
+        self.name = policy.name if name is None else name
+        self.size = len(clauses)
+        self.most = inf if policy.limits.attempts is None else policy.limits.attempts
+        self.plan = Plan(clauses, policy.limits)
+        self.needs_clock = policy.limits.within is not None or any(
+            clause.within is not None for clause in clauses
+        )
+        self.sees_values = any(clause.sees_values for clause in clauses)
+        self.statuses = NO_STATUS.union(*(clause.reach for clause in clauses))
+        self.judges_values = self.sees_values or bool(self.statuses)
+        reading = [clause for clause in clauses if clause.reads_body]
+        self.body_statuses = NO_STATUS.union(*(clause.reach for clause in reading))
+        self.reads_error_bodies = bool(reading)
+
+    def name_of(self, fn: object) -> str:
+        """Return what the events of a call are named after: the policy's name, else the function's."""
+        return self.name or str(getattr(fn, "__qualname__", type(fn).__name__))
+
+    def tell(self, event: Event) -> None:
+        """Tell every listener; one that raises is reported to the others, once, and changes nothing."""
+        for listener in self.listeners:
+            try:
+                listener(event)
+            except Exception as error:  # the call's outcome does not depend on a listener's fault
+                if not isinstance(event, ConditionFailed):
+                    self.tell(ConditionFailed(event.name, event.attempt, event.outcome, error))
+
+
+def _anybody(listeners: Sequence[Any]) -> Callable[[], bool]:
+    """Return what tells whether a listener wants events of retries now, as cheaply as it can be told."""
+    wants: list[Callable[[], bool]] = [getattr(listener, "wants", _everything) for listener in listeners]
+    return wants[0] if len(wants) == 1 else partial(_any_of, wants)
+
+
+def _everything() -> bool:
+    return True
+
+
+def _any_of(wants: Sequence[Callable[[], bool]]) -> bool:
+    return any(want() for want in wants)

@@ -1,0 +1,249 @@
+"""Wrap a function so that success costs one try: its exact signature, its own code object, one free variable."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import lru_cache, update_wrapper
+from types import CodeType, CoroutineType, FunctionType
+from typing import Any, Final
+
+import attrs
+
+from bide.engine import aloop, loop
+from bide.engine.call import Call
+from bide.engine.settings import Settings
+from bide.policy.errors import PolicyError
+
+_FIRST: Final = """\
+def make(fn_, defaults_, kwdefaults_):
+    {is_async}def wrapper({declared}):
+        {started}
+        try:
+            {give} {wait}fn_({passed})
+        except Exception as error_:
+            call_ = begin_(fn_, error_, {since})
+            if call_ is None:
+                raise
+{judged}        return {wait}run_(call_, fn_{passed_on})
+    return wrapper
+"""
+_JUDGED: Final = """\
+        else:
+            if type(value_) in plain_:
+                return value_
+            call_ = judge_(fn_, value_, {since})
+            if call_ is None:
+                return value_
+"""
+_BOUNDED: Final = """\
+def make(fn_, defaults_, kwdefaults_):
+    async def wrapper({declared}):
+        call_ = open_(fn_)
+        return await run_(call_, call_.bounded{passed_on})
+    return wrapper
+"""
+_ALWAYS_PLAIN: Final = (type(None), bool, int, float, str, bytes, dict, list, tuple, set)
+
+
+@attrs.frozen
+class Shape:
+    """How a function takes its arguments: how many by position, the names of those by keyword only, and the rest."""
+
+    positional: int
+    positional_only: int
+    optional: int
+    keywords: tuple[str, ...]
+    optional_keywords: frozenset[str]
+    varargs: bool
+    varkw: bool
+
+    @classmethod
+    def of(cls, fn: FunctionType) -> Shape:
+        """Return the shape of a function."""
+        code = fn.__code__
+        names = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+        return cls(
+            code.co_argcount,
+            code.co_posonlyargcount,
+            len(fn.__defaults__ or ()),
+            names,
+            frozenset(fn.__kwdefaults__ or ()),
+            bool(code.co_flags & inspect.CO_VARARGS),
+            bool(code.co_flags & inspect.CO_VARKEYWORDS),
+        )
+
+    def declared(self) -> str:
+        """Return the parameters as a `def` declares them; defaults come from the maker's arguments."""
+        parts = []
+        for index in range(self.positional):
+            default = index - self.positional + self.optional
+            parts.append(f"a{index}_" + (f"=defaults_[{default}]" if default >= 0 else ""))
+            if index + 1 == self.positional_only:
+                parts.append("/")
+        if self.varargs:
+            parts.append("*args_")
+        elif self.keywords:
+            parts.append("*")
+        parts += [f"{n}=kwdefaults_[{n!r}]" if n in self.optional_keywords else n for n in self.keywords]
+        return ", ".join([*parts, "**kwargs_"] if self.varkw else parts)
+
+    def passed(self) -> str:
+        """Return the arguments as a call passes them on."""
+        parts = [f"a{index}_" for index in range(self.positional)]
+        parts += ["*args_"] * self.varargs
+        parts += [f"{name}={name}" for name in self.keywords]
+        return ", ".join([*parts, "**kwargs_"] if self.varkw else parts)
+
+
+ANYTHING: Final = Shape(0, 0, 0, (), frozenset(), varargs=True, varkw=True)
+
+
+def wrapped(settings: Settings, fn: Any) -> Any:
+    """
+    Return a function, coroutine function, method, class method or static method, retried.
+
+    Raises:
+        PolicyError: a generator (it could repeat what it has already yielded), a class, no callable at all, or a plain
+            function under a policy with `.timeout(...)`, which nothing could interrupt.
+    """
+    if isinstance(fn, (classmethod, staticmethod)):
+        return type(fn)(wrapped(settings, fn.__func__))
+    _refuse(fn)
+    is_async = _is_coroutine_function(fn)
+    if settings.policy.limits.timeout is not None and not is_async:
+        raise PolicyError(
+            f"{_name(fn)} is a plain function, and .timeout(...) cannot interrupt one: use the client's own timeout, "
+            "an adapter of bide.adapters, or a coroutine function"
+        )
+    exact = isinstance(fn, FunctionType) and not hasattr(fn, "__wrapped__")
+    shape = Shape.of(fn) if exact else ANYTHING
+    lambda_or_object = not exact or fn.__name__ == "<lambda>"
+    target = _never_a_coroutine(fn) if lambda_or_object and not is_async else fn
+    make = FunctionType(
+        _named(_maker(shape, _variant(settings, is_async)), fn, shape), _namespace(settings, is_async)
+    )
+    wrapper = make(target, getattr(fn, "__defaults__", None), getattr(fn, "__kwdefaults__", None))
+    return update_wrapper(wrapper, fn)
+
+
+def _refuse(fn: Any) -> None:
+    if not callable(fn):
+        raise PolicyError(f"a policy decorates functions; got {fn!r:.60}")
+    if isinstance(fn, type):
+        raise PolicyError(
+            f"{fn.__name__} is a class: retry what creates it with policy.call({fn.__name__}, ...)"
+        )
+    inner = getattr(fn, "func", fn)
+    if inspect.isgeneratorfunction(inner) or inspect.isasyncgenfunction(inner):
+        raise PolicyError(
+            f"{_name(fn)} is a generator function: a retry could repeat what it has already yielded; retry the "
+            "function that it calls, or collect its items in a plain one"
+        )
+
+
+def _is_coroutine_function(fn: Any) -> bool:
+    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(getattr(type(fn), "__call__", None))  # noqa: B004
+
+
+def _name(fn: Any) -> str:
+    return str(getattr(fn, "__qualname__", type(fn).__name__))
+
+
+def _never_a_coroutine(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a callable that refuses to hand back a coroutine nobody could retry, as `lambda: coro()` would."""
+
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        value = fn(*args, **kwargs)
+        if type(value) is CoroutineType:
+            value.close()
+            raise PolicyError(
+                f"{_name(fn)} returned a coroutine: decorate the coroutine function itself (async def)"
+            )
+        return value
+
+    return update_wrapper(checked, fn) if hasattr(fn, "__qualname__") else checked
+
+
+@attrs.frozen
+class _Variant:
+    """What the first attempt needs: to be awaited, bounded, timed, judged by its value."""
+
+    is_async: bool
+    bounded: bool
+    timed: bool
+    judged: bool
+
+
+def _variant(settings: Settings, is_async: bool) -> _Variant:  # private, and named where it is called
+    limits = settings.policy.limits
+    bounded = is_async and (limits.timeout is not None or limits.within is not None)
+    return _Variant(is_async, bounded, settings.needs_clock, settings.judges_values)
+
+
+@lru_cache(maxsize=1024)
+def _maker(shape: Shape, variant: _Variant) -> CodeType:
+    """Compile the maker of a shape once; functions then get copies with their own names and caches."""
+    passed = shape.passed()
+    since = "started_" if variant.timed else "None"
+    fields = {
+        "declared": shape.declared(),
+        "passed": passed,
+        "passed_on": f", {passed}" if passed else "",
+        "is_async": "async " if variant.is_async else "",
+        "wait": "await " if variant.is_async else "",
+        "started": "started_ = now_()" if variant.timed else "pass",
+        "since": since,
+        "give": "value_ =" if variant.judged else "return",
+        "judged": _JUDGED.format(since=since) if variant.judged else "",
+    }
+    module = compile((_BOUNDED if variant.bounded else _FIRST).format(**fields), "<bide wrapper>", "exec")
+    return next(const for const in module.co_consts if isinstance(const, CodeType))
+
+
+def _named(maker: CodeType, fn: Any, shape: Shape) -> CodeType:
+    """
+    Return the maker with a copy of the wrapper's code that has the function's own parameter names.
+
+    A copy for each function, so that the call inside it specialises for its one callee. Names are set here, in the
+    code: assigning `__code__` or `__defaults__` later would cost the wrapper its specialised calls for good (3.13).
+    """
+    changes: dict[str, Any] = {"co_name": getattr(fn, "__name__", "wrapper")}
+    inner = next(const for const in maker.co_consts if isinstance(const, CodeType))
+    if shape is not ANYTHING:
+        own = fn.__code__
+        count = shape.positional
+        names = list(inner.co_varnames)
+        names[:count] = own.co_varnames[:count]
+        first = count + len(shape.keywords)
+        names[first : first + shape.varargs + shape.varkw] = own.co_varnames[
+            first : first + shape.varargs + shape.varkw
+        ]
+        changes["co_varnames"] = tuple(names)
+    copy = inner.replace(**changes)
+    return maker.replace(co_consts=tuple(copy if const is inner else const for const in maker.co_consts))
+
+
+def _namespace(settings: Settings, is_async: bool) -> dict[str, Any]:
+    """Return the wrapper's globals: whatever it needs beside the function, one dictionary a policy and flavour."""
+
+    def begin(fn: Callable[..., Any], error: Exception, started: float | None) -> Call | None:
+        call = Call(settings, fn, started)
+        return call if call.failed(error) else None
+
+    def judge(fn: Callable[..., Any], value: object, started: float | None) -> Call | None:
+        call = Call(settings, fn, started)
+        return call if call.returned(value) else None
+
+    def opened(fn: Callable[..., Any]) -> Call:
+        return Call(settings, fn, settings.clock.monotonic() if settings.needs_clock else None)
+
+    return {
+        "__builtins__": __builtins__,
+        "begin_": begin,
+        "judge_": judge,
+        "open_": opened,
+        "run_": aloop.run if is_async else loop.run,
+        "now_": settings.clock.monotonic,
+        "plain_": frozenset() if settings.sees_values else frozenset(_ALWAYS_PLAIN),
+    }

@@ -1,0 +1,180 @@
+"""The literals that Python lacks (5xx, 500-504, 30s, 20%), rewritten to the same length so that columns stay exact."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import attrs
+
+from bide.language.diagnostics import PolicySyntaxError, quoted
+from bide.policy.durations import parse_duration
+
+LONGEST_TEXT: Final = 65_536
+DEEPEST: Final = 64
+_MOST_TOKENS: Final = 20_000
+_LONGEST_NUMBER: Final = 32
+
+
+@attrs.frozen
+class Duration:
+    """Seconds, as `30s` writes them."""
+
+    seconds: float
+
+
+@attrs.frozen
+class Share:
+    """A share, as `20%` writes it."""
+
+    share: float
+
+
+@attrs.frozen
+class Range:
+    """Statuses, as `5xx` or `500-504` writes them."""
+
+    statuses: str
+
+
+Literal = Duration | Share | Range
+
+_TOKEN: Final = re.compile(
+    r"""
+      (?P<space>[ \t\r\n]+)
+    | (?P<comment>\#[^\n]*)
+    | (?P<string>"(?:\\.|[^"\\\r\n])*"|'(?:\\.|[^'\\\r\n])*')
+    | (?P<number>[0-9][0-9A-Za-z_.]*(?:-[0-9][0-9A-Za-z_.]*|%)?)
+    | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
+    | (?P<sign>[()\[\]{}.,=|&~:+*/%<>!@^;\-])
+    """,
+    re.VERBOSE,
+)
+_STATUS_CLASS: Final = re.compile(r"[1-5][xX]{2}")
+_STATUS_RANGE: Final = re.compile(r"[0-9]{3}-[0-9]{3}")
+_SHARE: Final = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,9})?)%")
+_NUMBER: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_PLACEHOLDER: Final = "_"
+_OPENING: Final = ("(", "[", "{")
+_CLOSING: Final = (")", "]", "}")
+_ESCAPE: Final = re.compile(
+    r"""\\(?:[\\'"nrt]|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U00[0-9A-Fa-f]{6})|\\.""", re.DOTALL
+)
+
+
+@attrs.frozen
+class Rewritten:
+    """Text that Python's grammar can read, as long as the original, and the literals by their offset."""
+
+    text: str
+    literals: dict[int, Literal]
+
+
+def rewrite(text: str) -> Rewritten:
+    """
+    Replace literals by names of the same length, comments and line ends by blanks.
+
+    Raises:
+        PolicySyntaxError: a character that is no part of the language, an unknown literal, too long, too deep.
+    """
+    if len(text) > LONGEST_TEXT:
+        raise PolicySyntaxError(
+            f"a policy is at most {LONGEST_TEXT} characters long; this is {len(text)}", "", 0, 1
+        )
+    parts: list[str] = []
+    literals: dict[int, Literal] = {}
+    at = depth = run = tokens = 0
+    previous = ""
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is None:
+            raise _stray(text, at)
+        kind, token = str(match.lastgroup), match[0]
+        if kind == "string" and previous == "string":
+            raise PolicySyntaxError(
+                "two texts stand side by side; put a comma between them", text, at, match.end()
+            )
+        if kind == "string" and previous == "name":
+            raise PolicySyntaxError(
+                "a text takes no prefix; write it in plain quotes", text, at - 1, match.end()
+            )
+        if kind == "string":
+            _check_string(text, at, token)
+        depth, run = _nesting(text, at, token, depth, run)
+        parts.append(_replaced(text, at, kind, token, literals))
+        tokens += kind not in ("space", "comment")
+        if tokens > _MOST_TOKENS:
+            raise PolicySyntaxError(
+                f"a policy has at most {_MOST_TOKENS} words and signs", text, at, match.end()
+            )
+        previous = kind if kind != "space" else ("string" if previous == "string" else "")
+        at = match.end()
+    return Rewritten("".join(parts), literals)
+
+
+def _nesting(text: str, at: int, sign: str, depth: int, run: int) -> tuple[int, int]:
+    """Count brackets, and signs that stand before what they change (`~~~a`): each is a level."""
+    depth += (sign in _OPENING) - (sign in _CLOSING)
+    run = run + 1 if sign in ("~", "-", "+") else run if sign.isspace() else 0
+    if depth > DEEPEST or run > DEEPEST:
+        raise PolicySyntaxError(f"a policy is at most {DEEPEST} levels deep", text, at, at + 1)
+    return depth, run
+
+
+def _check_string(text: str, at: int, token: str) -> None:
+    """Refuse what cannot be seen in a text, and escapes that are none."""
+    for offset, char in enumerate(token):
+        if not char.isprintable():
+            raise PolicySyntaxError(
+                f"U+{ord(char):04X} cannot be seen; write it as an escape", text, at + offset, 0
+            )
+    for escape in _ESCAPE.finditer(token):
+        if len(escape[0]) == 2 and escape[0][1] not in "\\'\"nrt":  # a backslash and a character
+            what = f"{quoted(escape[0])} is no escape; write a backslash twice"
+            raise PolicySyntaxError(what, text, at + escape.start(), at + escape.end())
+
+
+def _replaced(text: str, at: int, kind: str, token: str, literals: dict[int, Literal]) -> str:
+    if kind in ("space", "comment"):
+        return " " * len(token)
+    if kind != "number" or (_NUMBER.fullmatch(token) and len(token) <= _LONGEST_NUMBER):
+        if kind == "name" and not token.strip(_PLACEHOLDER):
+            raise PolicySyntaxError(f"{quoted(token)} is no word of the language", text, at, at + len(token))
+        return token
+    literal = _literal(token)
+    if literal is None:
+        raise PolicySyntaxError(_what_instead(token), text, at, at + len(token))
+    literals[at] = literal
+    return _PLACEHOLDER * len(token)
+
+
+def _literal(token: str) -> Literal | None:
+    if _STATUS_CLASS.fullmatch(token) or _STATUS_RANGE.fullmatch(token):
+        return Range(token.lower())
+    if match := _SHARE.fullmatch(token):
+        return Share(float(match[1]) / 100)
+    seconds = parse_duration(token)
+    return None if seconds is None else Duration(seconds)
+
+
+def _what_instead(token: str) -> str:
+    shown = quoted(token)
+    if len(token) > _LONGEST_NUMBER:
+        return f"{shown}... is too long for a number or a duration"
+    if token[-1:] in "MSH" and token[:-1].isdigit():
+        return f"{shown} has an unknown unit; write {token[:-1]}{token[-1].lower()} (units are ms, s, m, h)"
+    return f"{shown} is no number, duration (250ms, 30s, 1m30s), status (429, 5xx, 500-504) or share (20%)"
+
+
+def _stray(text: str, at: int) -> PolicySyntaxError:
+    char = text[at]
+    if char in "\"'":
+        return PolicySyntaxError(
+            "this text is not closed; end it with the same quote on the same line", text, at, at + 1
+        )
+    if char == "\N{BYTE ORDER MARK}":
+        return PolicySyntaxError(
+            "the text begins with a byte order mark (U+FEFF); save it as UTF-8 without", text, at, at + 1
+        )
+    advice = "; use plain quotes" if char in "\u2018\u2019\u201c\u201d" else ""
+    return PolicySyntaxError(f"U+{ord(char):04X} is no character of the language{advice}", text, at, at + 1)

@@ -1,0 +1,44 @@
+"""Events as log records of the one logger `bide`: retries at INFO, giving up at WARNING, faults of yours at ERROR."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import Final
+
+from bide.engine import events
+
+logger: Final = logging.getLogger("bide")
+logger.addHandler(logging.NullHandler())  # a library that nobody asked to log stays silent
+
+
+class LogListener:
+    """A listener that writes one line an event; no arguments, bodies, addresses or credentials are ever in it."""
+
+    def __init__(self) -> None:
+        self.wants = partial(logger.isEnabledFor, logging.INFO)
+
+    def __call__(self, event: events.Event) -> None:
+        match event:
+            case events.RetryScheduled():
+                source = f" ({event.source})" if event.source else ""
+                logger.info("%s: attempt %d came to %s; next in %.3g s%s", *_who(event), event.delay, source)
+            case events.GaveUp():
+                logger.warning(
+                    "%s: gave up after attempt %d, which came to %s: %s", *_who(event), event.reason
+                )
+            case events.Succeeded():
+                logger.info("%s: attempt %d came to %s; done", *_who(event))
+            case events.ConditionFailed():
+                logger.error(
+                    "%s: after attempt %d, which came to %s, a condition, delay or listener raised",
+                    *_who(event),
+                    exc_info=event.error,
+                )
+
+
+def _who(event: events.Event) -> tuple[str, int, str]:
+    return event.name, event.attempt, event.outcome
+
+
+events.default_listeners.append(LogListener())

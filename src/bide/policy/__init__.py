@@ -1,0 +1,1 @@
+"""WHAT to do, pure: outcomes, conditions, delays, rules, policies and the decision."""

@@ -1,0 +1,13 @@
+"""The one door upwards: a policy is data that people want to use, and using it is the business of storeys above."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+_ABOVE = {"engine": "bide.engine.runtime", "language": "bide.language.format"}
+
+
+def above(storey: str) -> ModuleType:
+    """Return the module of a storey above that a policy is used with: "engine" runs it, "language" writes it out."""
+    return importlib.import_module(_ABOVE[storey])

@@ -1,0 +1,145 @@
+"""One fault, one name: what each client's exception says about where and how an attempt failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import attrs
+
+PHASES: Final = ("pool", "connect", "write", "read", "body", "attempt")
+_DEEPEST_CAUSE: Final = 8
+
+
+@attrs.frozen
+class Fault:
+    """
+    Where an attempt failed (one of `PHASES`, or None when nobody can tell), and what is certain about it.
+
+    `unsent`: the server cannot have processed the request. `network`: a transport failure that may pass by itself;
+    a certificate that does not verify is none.
+    """
+
+    phase: str | None = None
+    timed_out: bool = False
+    unsent: bool = False
+    network: bool = False
+
+
+NO_FAULT: Final = Fault()
+_CONNECT: Final = Fault("connect", unsent=True, network=True)
+_CONNECT_TIMEOUT: Final = Fault("connect", timed_out=True, unsent=True, network=True)
+_CERTIFICATE: Final = Fault("connect", unsent=True)
+_POOL: Final = Fault("pool", timed_out=True, unsent=True, network=True)
+_WRITE: Final = Fault("write", network=True)
+_WRITE_TIMEOUT: Final = Fault("write", timed_out=True, network=True)
+_READ: Final = Fault("read", network=True)
+_READ_TIMEOUT: Final = Fault("read", timed_out=True, network=True)
+_BODY: Final = Fault("body", network=True)
+_TIMEOUT: Final = Fault(timed_out=True, network=True)
+_UNKNOWN: Final = Fault(network=True)
+_REFUSED_STREAM: Final = Fault("write", unsent=True, network=True)
+
+_HTTPX: Final = {
+    "ConnectTimeout": _CONNECT_TIMEOUT, "ReadTimeout": _READ_TIMEOUT, "WriteTimeout": _WRITE_TIMEOUT,
+    "PoolTimeout": _POOL, "TimeoutException": _TIMEOUT, "ConnectError": _CONNECT, "ProxyError": _CONNECT,
+    "ReadError": _READ, "WriteError": _WRITE, "CloseError": _READ, "RemoteProtocolError": _READ,
+    "NetworkError": _UNKNOWN, "LocalProtocolError": NO_FAULT, "UnsupportedProtocol": NO_FAULT,
+    "TransportError": _UNKNOWN,
+}  # fmt: skip
+_URLLIB3: Final = {
+    "NewConnectionError": _CONNECT, "NameResolutionError": _CONNECT, "ConnectTimeoutError": _CONNECT_TIMEOUT,
+    "ReadTimeoutError": _READ_TIMEOUT, "IncompleteRead": _BODY, "InvalidChunkLength": _BODY, "ProtocolError": _READ,
+    "SSLError": _CERTIFICATE, "ProxyError": _CONNECT, "EmptyPoolError": _POOL, "TimeoutError": _TIMEOUT,
+}  # fmt: skip
+_TABLE: Final[dict[str, dict[str, Fault]]] = {
+    "httpx": _HTTPX,
+    "httpx2": _HTTPX,
+    "httpcore": _HTTPX,
+    "httpcore2": _HTTPX,
+    "urllib3": _URLLIB3,
+    "requests": {
+        "ConnectTimeout": _CONNECT_TIMEOUT, "ReadTimeout": _READ_TIMEOUT, "Timeout": _TIMEOUT,
+        "SSLError": _CERTIFICATE, "ProxyError": _CONNECT, "ChunkedEncodingError": _BODY, "ConnectionError": _READ,
+    },
+    "aiohttp": {
+        "ClientConnectorCertificateError": _CERTIFICATE, "ClientConnectorSSLError": _CONNECT,
+        "ClientConnectorError": _CONNECT, "ConnectionTimeoutError": _CONNECT_TIMEOUT,
+        "SocketTimeoutError": _READ_TIMEOUT, "ServerTimeoutError": _TIMEOUT, "ServerDisconnectedError": _READ,
+        "ClientConnectionResetError": _WRITE, "ClientOSError": _READ, "ClientPayloadError": _BODY,
+        "ClientConnectionError": _UNKNOWN,
+    },
+    "botocore": {
+        "ConnectTimeoutError": _CONNECT_TIMEOUT, "ReadTimeoutError": _READ_TIMEOUT,
+        "EndpointConnectionError": _CONNECT, "SSLError": _CERTIFICATE, "ProxyConnectionError": _CONNECT,
+        "ConnectionClosedError": _READ, "ResponseStreamingError": _BODY, "HTTPClientError": _UNKNOWN,
+    },
+    "http": {"IncompleteRead": _BODY, "BadStatusLine": _READ},
+    "socket": {"gaierror": _CONNECT},
+    "ssl": {"SSLCertVerificationError": _CERTIFICATE, "SSLError": _UNKNOWN},
+    "builtins": {
+        "ConnectionRefusedError": _CONNECT, "BrokenPipeError": _WRITE, "ConnectionError": _READ,
+        "TimeoutError": _TIMEOUT,
+    },
+}  # fmt: skip
+_WRAPPERS: Final = {_CONNECT, _READ, _UNKNOWN, _CERTIFICATE}  # said of many things: the cause may know better
+
+
+def fault_of(error: BaseException) -> Fault:
+    """
+    Return what an exception says about the transport, `NO_FAULT` when it is none of the transport's.
+
+    Read from the names in the exception's MRO, so that no client is imported, and from its causes: clients wrap.
+    """
+    fault = _named(error)
+    if fault is None:
+        return next((found for cause in _causes(error, explicit=True) if (found := _named(cause))), NO_FAULT)
+    if fault in _WRAPPERS:
+        for cause in _causes(error, explicit=False):
+            deeper = _named(cause)
+            if deeper is _CERTIFICATE and _is_certificate(cause):
+                return _CERTIFICATE
+            if deeper is not None and deeper.unsent and not fault.unsent:
+                fault = deeper
+    return _CONNECT if fault is _CERTIFICATE and not _is_certificate(error) else fault
+
+
+def _named(error: BaseException) -> Fault | None:
+    for cls in type(error).__mro__:
+        fault = _TABLE.get(cls.__module__.partition(".")[0], {}).get(cls.__name__)
+        if fault is not None:
+            if cls.__name__ == "RemoteProtocolError" and _refused_stream(error):
+                return _REFUSED_STREAM
+            return fault
+    return None
+
+
+def _is_certificate(error: BaseException) -> bool:
+    """Tell a certificate that does not verify from a TLS handshake that merely broke: only the first is lasting."""
+    if any(
+        cls.__name__.endswith(("CertVerificationError", "CertificateError")) for cls in type(error).__mro__
+    ):
+        return True
+    return any(_is_certificate(cause) for cause in _causes(error, explicit=False))
+
+
+def _refused_stream(error: BaseException) -> bool:
+    said = str(error)[:1000]  # h2 puts the error code, 7 = REFUSED_STREAM, nowhere but into the text
+    return "error_code:7" in said or "REFUSED_STREAM" in said
+
+
+def _causes(error: BaseException, *, explicit: bool) -> Iterator[BaseException]:
+    """Yield what an exception was raised from, nearest first; urllib3 and requests keep it in `reason` and `args`."""
+    seen = {id(error)}
+    current: BaseException | None = error
+    for _ in range(_DEEPEST_CAUSE):
+        if current is None:
+            return
+        inner = getattr(current, "reason", None)
+        first = current.args[0] if current.args else None
+        hidden = current.__suppress_context__ or explicit
+        candidates = (current.__cause__, inner, first, None if hidden else current.__context__)
+        current = next((c for c in candidates if isinstance(c, BaseException) and id(c) not in seen), None)
+        if current is not None:
+            seen.add(id(current))
+            yield current

@@ -1,0 +1,93 @@
+"""What binds a whole call: attempts, deadline, timeout, and what many callers share."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import attrs
+
+from bide.policy import params
+from bide.policy.errors import PolicyError
+from bide.policy.term import Term
+
+
+@attrs.frozen(eq=False, repr=False)
+class Budget(Term):
+    """How many retries are allowed, as a share of the calls."""
+
+    name: ClassVar[str] = "budget"
+    share: float = params.share()
+    per: str = params.choice("process", "process", "host", "fleet")
+
+
+@attrs.frozen(eq=False, repr=False)
+class Cooldown(Term):
+    """A pause that one caller's hint imposes on every caller with the same key."""
+
+    name: ClassVar[str] = "cooldown"
+    per: str = params.text("host")
+
+
+@attrs.frozen(eq=False, repr=False)
+class Breaker(Term):
+    """Refuse calls for a while after too many failures."""
+
+    name: ClassVar[str] = "breaker"
+    failures: float = params.count(5, least=1)
+    cooldown: float = params.seconds(30.0, positive=True)
+    per: str = params.text("host")
+
+
+@attrs.frozen(eq=False, repr=False)
+class Hedge(Term):
+    """Begin another attempt when the first has not ended in time."""
+
+    name: ClassVar[str] = "hedge"
+    after: float = params.seconds(positive=True)
+    max: float = params.count(1, least=1)
+
+
+@attrs.frozen
+class Limits:
+    """Everything that is said of the whole call; None where nothing is said. Seconds."""
+
+    attempts: float | None = params.count(None, least=1)
+    within: float | None = params.seconds(None, positive=True)
+    timeout: float | None = params.seconds(None, positive=True)
+    budget: Budget | None = None
+    cooldown: Cooldown | None = None
+    breaker: Breaker | None = None
+    hedge: Hedge | None = None
+    over_inner: bool = False
+    name: str | None = params.text(None)
+
+    @property
+    def said(self) -> bool:
+        """Whether anything but the name is said."""
+        return attrs.evolve(self, name=None) != NO_LIMITS
+
+    @property
+    def not_available(self) -> list[str]:
+        """The names of what parses and prints, but nothing enforces yet."""
+        return [
+            name for name in ("budget", "cooldown", "breaker", "hedge") if getattr(self, name) is not None
+        ]
+
+
+NO_LIMITS = Limits()
+
+
+def joined(left: Limits, right: Limits) -> Limits:
+    """
+    Return the limits of two policies joined by `|`: those of the one that has any.
+
+    Raises:
+        PolicyError: both limit the whole call.
+    """
+    if left.said and right.said:
+        raise PolicyError(
+            "both sides of | limit the whole call, and only one may: join the rules first and limit them together, "
+            "as in (a | b).attempts(5).within(30s)"
+        )
+    name = left.name if left.name is not None else right.name
+    return attrs.evolve(left if left.said else right, name=name)

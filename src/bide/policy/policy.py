@@ -1,0 +1,322 @@
+"""Policies and rules: immutable sentences that say which outcomes are worth another attempt, and how long to wait."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+
+import attrs
+
+from bide.policy import limits as limit
+from bide.policy import params
+from bide.policy.chain import Chain
+from bide.policy.clause import Clause, Verb
+from bide.policy.condition import Condition, coerced
+from bide.policy.decide import decide
+from bide.policy.decision import Decision, State
+from bide.policy.delay import Delay
+from bide.policy.door import above
+from bide.policy.durations import Duration, seconds_of
+from bide.policy.errors import PolicyError
+from bide.policy.explanation import Explanation, explain
+from bide.policy.limits import NO_LIMITS, Limits
+from bide.policy.outcome import Outcome
+from bide.policy.reachable import shadowed_by
+from bide.policy.worst import WorstCase, worst_case
+
+if TYPE_CHECKING:
+    from typing import Self
+
+P = ParamSpec("P")
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Policy:
+    """
+    Ordered rules and the limits of the whole call: immutable, hashable, picklable, shared freely by threads and tasks.
+
+    The first rule that matches an outcome decides. `special | default` is an override: rules of the right side that
+    the left side answers entirely are left out, and the limits of the side that has some are kept.
+
+    Use it as a decorator, call through it (`policy.call(fn, ...)`, `await policy.acall(fn, ...)`), block by block
+    (`bide.retrying(policy)`), or hand it to an adapter of `bide.adapters`.
+    """
+
+    __slots__ = ("_bound", "clauses", "limits")
+    clauses: tuple[Clause, ...]
+    limits: Limits
+    _bound: Any
+
+    def __init__(self, *rules: Policy, limits: Limits = NO_LIMITS) -> None:
+        clauses: list[Clause] = []
+        for rule in rules:
+            if not isinstance(rule, Policy) or rule.limits != NO_LIMITS:
+                raise PolicyError(f"Policy() takes rules, such as retry_on(503); got {rule!r:.60}")
+            clauses.extend(rule.clauses)
+        if not clauses:
+            raise PolicyError("a policy needs at least one rule, such as retry_on(503)")
+        self._set(tuple(clauses), limits)
+
+    def _set(self, clauses: tuple[Clause, ...], limits: Limits) -> None:
+        object.__setattr__(self, "clauses", clauses)
+        object.__setattr__(self, "limits", limits)
+
+    @classmethod
+    def of(cls, clauses: tuple[Clause, ...], limits: Limits = NO_LIMITS) -> Policy:
+        """Return the policy of these rules' data: a `Rule` when it is one rule and nothing is said of the whole."""
+        new: Policy = object.__new__(Rule if len(clauses) == 1 and limits == NO_LIMITS else Policy)
+        new._set(clauses, limits)
+        return new
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(
+            f"a policy cannot be changed; build another one, such as policy.within(30) ({name})"
+        )
+
+    __delattr__ = __setattr__  # type: ignore[assignment]  # refuses just as well
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules, in the order in which they are asked."""
+        return tuple(cast("Rule", Policy.of((clause,))) for clause in self.clauses)
+
+    @property
+    def name(self) -> str | None:
+        """What `.named(...)` said."""
+        return self.limits.name
+
+    def __or__(self, other: Policy) -> Policy:
+        if not isinstance(other, Policy):
+            return NotImplemented
+        left, right = self.clauses, other.clauses
+        if len(right) == 1 and shadowed_by(right[0], left) is not None:
+            raise PolicyError(f"{other!r} can never decide: the rules before it answer all that it is about")
+        kept = tuple(clause for clause in right if shadowed_by(clause, left) is None)
+        return Policy.of(left + kept, limit.joined(self.limits, other.limits))
+
+    # -- limits of the whole call
+
+    def _limited(self, **said: Any) -> Policy:
+        return Policy.of(self.clauses, attrs.evolve(self.limits, **said))
+
+    def attempts(self, n: int) -> Policy:
+        """Allow n attempts in all, the first included."""
+        return self._limited(attempts=params.whole(n, "attempts", least=1))
+
+    def within(self, seconds: Duration) -> Policy:
+        """End the whole call, waits included, within these seconds."""
+        return self._limited(within=seconds_of(seconds, "within"))
+
+    def timeout(self, seconds: Duration) -> Policy:
+        """Bound each attempt: clients' own timeouts shrink to it, coroutines are cancelled; a plain function cannot."""
+        return self._limited(timeout=seconds_of(seconds, "timeout"))
+
+    def budget(self, share: float, *, per: str = "process") -> Policy:
+        """Allow retries as a share of all calls (0.2; 20% in text). Not available yet: refused when used."""
+        return self._limited(budget=limit.Budget(share, per))
+
+    def cooldown(self, *, per: str = "host") -> Policy:
+        """Let one caller's hint hold back every caller with the same key. Not available yet: refused when used."""
+        return self._limited(cooldown=limit.Cooldown(per))
+
+    def breaker(self, failures: int = 5, cooldown: Duration = 30.0, *, per: str = "host") -> Policy:
+        """Refuse calls for a while after so many failures. Not available yet: refused when used."""
+        return self._limited(breaker=limit.Breaker(failures, seconds_of(cooldown, "cooldown"), per))
+
+    def hedge(self, after: Duration, max: int = 1) -> Policy:  # noqa: A002  # the language's word
+        """Begin another attempt when the first has not ended in time. Not available yet: refused when used."""
+        return self._limited(hedge=limit.Hedge(seconds_of(after, "after"), max))
+
+    def over_inner(self) -> Policy:
+        """Repeat even what another policy, inside this one, has already retried and given up."""
+        return self._limited(over_inner=True)
+
+    def named(self, name: str) -> Policy:
+        """Give this policy a name for logs and metrics."""
+        return self._limited(name=params.one_text(name, "named"))
+
+    # -- what it would do
+
+    def decide(self, outcome: Outcome, state: State | None = None) -> Decision:
+        """Return what follows an outcome: pure, no clock, no randomness, no I/O."""
+        return decide(self.clauses, self.limits, outcome, State() if state is None else state)
+
+    def explain(
+        self, outcome: Outcome, *, attempt: int = 1, elapsed: float = 0.0, now: float | None = None
+    ) -> Explanation:
+        """
+        Return which rule decides about an outcome of the given attempt, what it does, and why.
+
+        `elapsed`: seconds since the call began. `now`: epoch seconds, for hints that are dates.
+        """
+        params.whole(attempt, "attempt", least=1)
+        used = (attempt - 1,) * len(self.clauses)  # as if the rule that decides had decided every time
+        state = State(attempt=attempt, elapsed=elapsed, now=now, used=used)
+        return explain(self.clauses, self.limits, outcome, state)
+
+    def worst_case(self) -> WorstCase:
+        """Return the most attempts and the most seconds of waiting, over every outcome."""
+        return worst_case(self.clauses, self.limits)
+
+    def check(self) -> Self:
+        """
+        Return this policy, if it is bounded.
+
+        Raises:
+            PolicyError: a rule retries forever and nothing ends it.
+        """
+        if (
+            self.limits.within is None
+            and self.limits.attempts is None
+            and any(c.endless for c in self.clauses)
+        ):
+            raise PolicyError("forever needs a deadline: add .within(10m) to the rule or to the whole policy")
+        return self
+
+    # -- using it: the storey above does
+
+    def __call__(self, fn: F, /) -> F:
+        """Return the function, coroutine function or method, retried by this policy, signature and types kept."""
+        return cast("F", self._runtime()(fn))
+
+    def call(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a function now, retried by this policy."""
+        return cast("T", self._runtime().call(fn, *args, **kwargs))
+
+    async def acall(self, fn: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a coroutine function now, retried by this policy, on asyncio or trio."""
+        return cast("T", await self._runtime().acall(fn, *args, **kwargs))
+
+    def _runtime(self) -> Any:
+        """Return this policy bound to the defaults, made when first used."""
+        try:
+            return self._bound
+        except AttributeError:
+            object.__setattr__(self, "_bound", self.bind())
+            return self._bound
+
+    def bind(self, **options: Any) -> Any:
+        """
+        Return a runtime: this policy with a clock, random source, listeners or name of its own.
+
+        Options: `clock`, `rng`, `listeners`, `name`, `store`, `recover`; see `bide.Runtime`.
+        """
+        return above("engine").bind(self, **options)
+
+    def __str__(self) -> str:
+        """Return the canonical text, which `bide.parse` reads back; raises PolicyError when text cannot say it."""
+        return str(above("language").format_policy(self))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {above('language').describe(self)}>"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Policy):
+            return NotImplemented
+        return (self.clauses, self.limits) == (other.clauses, other.limits)
+
+    def __hash__(self) -> int:
+        return hash((self.clauses, self.limits))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Policy.of, (self.clauses, self.limits)
+
+
+class Rule(Chain, Policy):
+    """One rule: a condition, what to do, and how long to wait. It is a policy of one, and decorates as it is."""
+
+    __slots__ = ()
+
+    def __init__(self, clause: Clause) -> None:
+        self._set((clause,), NO_LIMITS)
+
+    @property
+    def clause(self) -> Clause:
+        """What this rule says, as data."""
+        return self.clauses[0]
+
+    def _saying(self, what: str, **said: Any) -> Self:
+        if self.clause.verb != "retry_on":
+            raise PolicyError(
+                f"{self.clause.verb}(...) never retries, so .{what}() says nothing; leave it out"
+            )
+        return type(self)(attrs.evolve(self.clause, **said))
+
+    def waits(self, delay: Delay, /, *, max: float | None = None) -> Self:  # noqa: A002  # the language's word
+        """
+        Return this rule with one more delay in its chain: for delays of your own.
+
+        Raises:
+            PolicyError: a schedule already ends the chain, so that nothing after it could ever be reached.
+        """
+        if not isinstance(delay, Delay):
+            raise PolicyError(
+                f"waits() takes a delay, such as one registered with bide.delay; got {delay!r:.60}"
+            )
+        chain = self.clause.delays
+        if chain and chain[-1].schedule:
+            raise PolicyError(
+                f".{delay.name}() after .{chain[-1].name}() can never be reached: a schedule always yields a delay; "
+                "put hints first, and one schedule last"
+            )
+        rule = self._saying(delay.name, delays=(*chain, delay))
+        return rule if max is None else rule.max(max)
+
+    def max(self, n: float) -> Self:
+        """Allow n retries by this rule (3 when not said); `forever` needs a deadline."""
+        return self._saying("max", retries=params.whole(n, "max", forever=True))
+
+    def attempts(self, n: int) -> Self:
+        """Allow n attempts when only this rule fires: `.max(n - 1)`."""
+        return self._saying("attempts", retries=params.whole(n, "attempts", least=1) - 1)
+
+    def within(self, seconds: Duration) -> Self:
+        """Stop retrying by this rule when the attempts it answered and the waits it asked for reach these seconds."""
+        return self._saying("within", within=_positive(seconds, "within"))
+
+    def at_most(self, seconds: Duration) -> Self:
+        """Obey hints up to these seconds (120 when not said); give up now, with `retry_at`, on a longer one."""
+        return self._saying("at_most", at_most=_positive(seconds, "at_most"))
+
+    def calling(self, recovery: str) -> Self:
+        """Take a named action before the retry, such as refreshing a token. Not available yet: refused when used."""
+        return self._saying("calling", recovery=params.one_text(recovery, "calling"))
+
+    def any_method(self) -> Self:
+        """Repeat after this failure whatever the method is, a POST included."""
+        return self._saying("any_method", any_method=True)
+
+
+def _positive(value: Duration, name: str) -> float:
+    seconds = seconds_of(value, name)
+    if seconds == 0:
+        raise PolicyError(f"{name} must be more than 0 seconds")
+    return seconds
+
+
+def head(verb: Verb, conditions: tuple[object, ...]) -> Rule:
+    """
+    Return the rule that begins with a verb and its conditions (comma = or).
+
+    Raises:
+        PolicyError: no condition, or something that is none.
+    """
+    if not conditions:
+        raise PolicyError(f"{verb}() says nothing: name a status, an exception, or anything")
+    return Rule(Clause(verb, tuple(coerced(condition) for condition in conditions)))
+
+
+def retry_on(*conditions: Condition | type[BaseException] | int | str) -> Rule:
+    """Return a rule that retries on any of these: 429, "5xx", "500-504", an exception class, or a condition."""
+    return head("retry_on", conditions)
+
+
+def give_up_on(*conditions: Condition | type[BaseException] | int | str) -> Rule:
+    """Return a rule that gives up on any of these, whatever later rules say."""
+    return head("give_up_on", conditions)
+
+
+def accept_on(*conditions: Condition | type[BaseException] | int | str) -> Rule:
+    """Return a rule that accepts any of these as the call's value, although it looks like an error."""
+    return head("accept_on", conditions)

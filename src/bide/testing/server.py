@@ -1,0 +1,229 @@
+"""A real HTTP server on the loopback interface that answers as a script tells it, faults included."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self
+
+from bide.testing.steps import Script, Seen, Step, respond
+from bide.testing.wire import Incoming, Wire, check_reading_is_possible
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_JOIN = 5.0  # real seconds; a thread that outlives them is a fault of this server
+_UNKNOWN = respond(404, body="no script for this path")
+
+
+class FaultServer:
+    """
+    A scripted HTTP/1.1 server on a real socket of 127.0.0.1, for the time of a `with` block.
+
+        with FaultServer() as server:
+            server.on("/jobs", steps.respond(503, {"Retry-After": "2"}), steps.drop(), steps.respond(200))
+            httpx.get(server.url + "/jobs")
+
+    Threads serve the connections, so any client may talk to it: blocking, asyncio or trio. Leaving the block closes
+    every connection, waits for the threads, and raises what a callable step raised, if the block itself did not raise.
+
+    Attributes:
+        url: `http://127.0.0.1:<port>`, without a slash at the end.
+
+    Raises:
+        ImportError: h11 is not installed.
+    """
+
+    def __init__(self) -> None:
+        check_reading_is_possible()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = "http://{}:{}".format(*self._listener.getsockname()[:2])
+        self._changed = threading.Condition()
+        self._closing = threading.Event()
+        self._scripts: dict[tuple[str | None, str], list[Script]] = {}
+        self._seen: list[Seen] = []
+        self._open: dict[int, tuple[socket.socket, threading.Thread]] = {}
+        self._accepted = 0
+        self._failures: list[Exception] = []
+        self._silent: list[socket.socket] = []
+        self._acceptor = threading.Thread(target=self._accept, name="fault-server", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._acceptor.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._close()
+        if error is None and self._failures:
+            raise self._failures[0]
+
+    # The script
+
+    def on(self, path: str, *steps: Script, method: str | None = None) -> Self:
+        """
+        Script the answers to a path, in place of an earlier script.
+
+        Args:
+            path: Without query, compared exactly; a path without a script is answered with 404.
+            steps: One for each request, in order; the last one then repeats. A function `(Seen) -> Step` is called
+                once the request's body has been read.
+            method: Only for this method, which then goes before a script for any method.
+
+        Returns:
+            The server itself.
+
+        Raises:
+            ValueError: No step.
+        """
+        if not steps:
+            raise ValueError("a script needs at least one step")
+        with self._changed:
+            self._scripts[method.upper() if method else None, path] = list(steps)
+        return self
+
+    def refused_url(self, path: str = "/") -> str:
+        """Return a URL at which nothing listens, and nothing will while the block runs: connecting is refused."""
+        sock = socket.socket()
+        sock.bind(("127.0.0.1", 0))  # bound and not listening, so that nobody else is given the port
+        with self._changed:
+            self._silent.append(sock)
+        return "http://{}:{}{}".format(*sock.getsockname()[:2], path)
+
+    # What came
+
+    @property
+    def requests(self) -> list[Seen]:
+        """The requests so far, in the order in which they were read. A new list each time."""
+        with self._changed:
+            return list(self._seen)
+
+    @property
+    def connections(self) -> int:
+        """How many connections were ever accepted."""
+        with self._changed:
+            return self._accepted
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open now."""
+        with self._changed:
+            return len(self._open)
+
+    def wait_for_requests(self, count: int = 1, timeout: float = 5.0) -> list[Seen]:
+        """
+        Block this thread until `count` requests have been read, and return all of them.
+
+        Raises:
+            TimeoutError: `timeout` real seconds passed first.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: len(self._seen) >= count, timeout):
+                raise TimeoutError(f"{len(self._seen)} of {count} requests came within {timeout:g} s")
+            return list(self._seen)
+
+    def wait_until_idle(self, timeout: float = 5.0) -> None:
+        """
+        Block this thread until no connection is open: what a client that closes properly brings about.
+
+        Raises:
+            TimeoutError: `timeout` real seconds passed first.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: not self._open, timeout):
+                raise TimeoutError(f"{len(self._open)} connections are still open after {timeout:g} s")
+
+    # Serving
+
+    def _accept(self) -> None:
+        while True:
+            sock, _ = self._listener.accept()
+            with self._changed:
+                if self._closing.is_set():
+                    sock.close()
+                    return
+                self._accepted += 1
+                number = self._accepted
+                name = f"fault-server-{number}"
+                thread = threading.Thread(target=self._serve, args=(number, sock), name=name, daemon=True)
+                self._open[number] = sock, thread
+                thread.start()
+
+    def _serve(self, number: int, sock: socket.socket) -> None:
+        wire = Wire(sock)
+        try:
+            while not self._closing.is_set() and self._exchange(wire, number):
+                pass
+        except OSError:
+            pass  # the client went away, or does not speak HTTP
+        except Exception as error:  # a step of the test's own failed: the test shall hear of it
+            self._failures.append(error)
+        finally:
+            with self._changed:
+                sock.close()
+                del self._open[number]
+                self._changed.notify_all()
+
+    def _exchange(self, wire: Wire, number: int) -> bool:
+        """Answer one request, and return whether the connection may serve another."""
+        incoming = wire.read_head()
+        script = self._take(incoming)
+        reads_body = not isinstance(script, Step) or script.reads_body
+        if reads_body:
+            wire.read_body(incoming)
+        seen = self._record(incoming, number)
+        if reads_body and not incoming.complete:
+            return False
+        step = script if isinstance(script, Step) else script(seen)
+        goes_on = wire.write(step, incoming.method, self._closing) and incoming.keeps_open
+        if step.lingers:
+            wire.linger()
+        return goes_on
+
+    def _take(self, incoming: Incoming) -> Script:
+        with self._changed:
+            script = self._scripts.get((incoming.method, incoming.path)) or self._scripts.get(
+                (None, incoming.path)
+            )
+            if script is None:
+                return _UNKNOWN
+            return script.pop(0) if len(script) > 1 else script[0]
+
+    def _record(self, incoming: Incoming, number: int) -> Seen:
+        with self._changed:
+            seen = Seen(
+                incoming.method,
+                incoming.target,
+                incoming.headers,
+                incoming.body,
+                number,
+                len(self._seen),
+                incoming.complete,
+            )
+            self._seen.append(seen)
+            self._changed.notify_all()
+            return seen
+
+    def _close(self) -> None:
+        self._closing.set()
+        if self._acceptor.ident is not None:
+            socket.create_connection(self._listener.getsockname()).close()  # wakes accept() on every system
+            self._acceptor.join(_JOIN)
+        self._listener.close()
+        with self._changed:
+            silent, self._silent = self._silent, []
+            connections = list(self._open.values())
+            for sock, _ in connections:
+                _hang_up(sock)
+        for sock in silent:
+            sock.close()
+        for _, thread in connections:
+            thread.join(_JOIN)
+
+
+def _hang_up(sock: socket.socket) -> None:
+    """Wake whoever reads from a connection or writes to it, in whichever thread."""
+    with suppress(OSError):  # the other side may have been quicker
+        sock.shutdown(socket.SHUT_RDWR)
