@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
@@ -158,8 +159,6 @@ class FaultServer:
                 pass
         except OSError:
             pass  # the client went away, or does not speak HTTP
-        except Exception as error:  # a step of the test's own failed: the test shall hear of it
-            self._failures.append(error)
         finally:
             with self._changed:
                 sock.close()
@@ -176,7 +175,9 @@ class FaultServer:
         seen = self._record(incoming, number)
         if reads_body and not incoming.complete:
             return False
-        step = script if isinstance(script, Step) else script(seen)
+        step = script if isinstance(script, Step) else self._make(script, seen)
+        if step is None:
+            return False
         goes_on = wire.write(step, incoming.method, self._closing) and incoming.keeps_open
         if step.lingers:
             wire.linger()
@@ -184,12 +185,18 @@ class FaultServer:
 
     def _take(self, incoming: Incoming) -> Script:
         with self._changed:
-            script = self._scripts.get((incoming.method, incoming.path)) or self._scripts.get(
-                (None, incoming.path)
-            )
-            if script is None:
-                return _UNKNOWN
-            return script.pop(0) if len(script) > 1 else script[0]
+            for method in (incoming.method, None):
+                if script := self._scripts.get((method, incoming.path)):
+                    return script.pop(0) if len(script) > 1 else script[0]
+            return _UNKNOWN
+
+    def _make(self, script: Callable[[Seen], Step], seen: Seen) -> Step | None:
+        """Call a step function of the test's own. If it fails, the test hears of it when it leaves the block."""
+        try:
+            return script(seen)
+        except Exception as error:
+            self._failures.append(error)
+            return None
 
     def _record(self, incoming: Incoming, number: int) -> Seen:
         with self._changed:

@@ -145,6 +145,22 @@ async def test_a_body_without_a_checkpoint_is_not_interrupted():
     await anyio.lowlevel.checkpoint()
 
 
+async def test_a_deadline_that_passes_elsewhere_as_the_body_ends_comes_too_late():
+    clock = VirtualClock(auto=False)
+    async with clock.fail_after(5) as timeout:
+        thread = threading.Thread(target=clock.advance, args=(5,))
+        thread.start()
+        thread.join(5)
+    await anyio.sleep(0.01)  # what the thread handed over has run by now
+    assert not timeout.expired
+
+
+def test_it_needs_an_event_loop():
+    entering = VirtualClock().fail_after(5).__aenter__()
+    with pytest.raises(RuntimeError, match="no event loop"):
+        entering.send(None)
+
+
 async def test_a_cancellation_from_outside_stays_one():
     clock = VirtualClock()
     with anyio.CancelScope() as outside:
@@ -198,9 +214,8 @@ async def test_the_inner_of_two_ends_first_and_leaves_the_outer_running():
 async def test_the_outer_of_two_ends_the_inner():
     clock = VirtualClock()
     with pytest.raises(TimeoutError):
-        async with clock.fail_after(3) as outer:
-            async with clock.fail_after(5) as inner:
-                await clock.asleep(100)
+        async with clock.fail_after(3) as outer, clock.fail_after(5) as inner:
+            await clock.asleep(100)
     assert (clock.monotonic(), inner.expired, outer.expired) == (3.0, False, True)
 
 
@@ -210,9 +225,10 @@ async def test_a_shielded_sleep_goes_on_to_its_end():
         async with clock.fail_after(5):
             with anyio.CancelScope(shield=True):
                 await clock.asleep(10)
-            assert clock.monotonic() == 10.0
+                await clock.asleep(3)  # begun when the timeout had long expired
+            assert clock.monotonic() == 13.0
             await clock.asleep(10)
-    assert clock.trace == [(0.0, 10.0)]
+    assert clock.trace == [(0.0, 10.0), (10.0, 3.0)]
 
 
 async def test_a_blocking_sleep_in_a_thread_goes_on_to_its_end():

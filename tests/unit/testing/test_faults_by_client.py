@@ -45,10 +45,12 @@ def with_aiohttp(url, body, timeout):
     async def main():
         bounds = aiohttp.ClientTimeout(total=timeout)
         try:
-            async with aiohttp.ClientSession(timeout=bounds) as session:
-                async with session.post(url, data=io.BytesIO(body)) as response:
-                    await response.read()
-                    return response.status
+            async with (
+                aiohttp.ClientSession(timeout=bounds) as session,
+                session.post(url, data=io.BytesIO(body)) as response,
+            ):
+                await response.read()
+                return response.status
         finally:
             await anyio.wait_all_tasks_blocked()  # aiohttp closes its transports a moment later
 

@@ -251,11 +251,12 @@ def test_head_is_answered_without_a_body(server, client):
     assert server.connections == 1
 
 
-def test_an_error_in_a_step_of_the_tests_own_is_raised_at_the_end():
+@pytest.mark.parametrize("kind", [LookupError, AssertionError, OSError])
+def test_an_error_in_a_step_of_the_tests_own_is_raised_at_the_end(kind):
     def broken(seen):
-        raise LookupError("broken step")
+        raise kind("broken step")
 
-    with pytest.raises(LookupError, match="broken step"), FaultServer() as server:
+    with pytest.raises(kind, match="broken step"), FaultServer() as server:
         server.on("/a", broken)
         with pytest.raises(httpx.RemoteProtocolError):
             httpx.get(server.url + "/a", trust_env=False)

@@ -1,0 +1,75 @@
+"""Retries for httpx2: transports for `Client` and `AsyncClient`, and `install` for a client that exists."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, Unpack
+
+import httpx2
+
+from bide.adapters import httpx_like
+from bide.adapters.http import Options, Source
+from bide.engine.runtime import Runtime
+from bide.policy.policy import Policy
+
+__all__ = ["AsyncRetryTransport", "RetryTransport", "install"]
+
+ClientT = TypeVar("ClientT", httpx2.Client, httpx2.AsyncClient)
+
+
+class _Replayed(httpx_like.Replayed, httpx2.SyncByteStream):
+    """A body read ahead, as httpx2 takes it."""
+
+
+class _AsyncReplayed(httpx_like.AsyncReplayed, httpx2.AsyncByteStream):
+    """A body read ahead, as httpx2 takes it."""
+
+
+class RetryTransport(httpx_like.SyncTransport, httpx2.BaseTransport):
+    """
+    A transport that repeats requests by a policy: `httpx2.Client(transport=RetryTransport(policy))`.
+
+    A client with a transport of its own ignores proxies from the environment; `install` keeps them.
+    """
+
+    module = httpx2
+    stream_class = _Replayed
+
+    def _default(self) -> Any:
+        return httpx2.HTTPTransport()
+
+
+class AsyncRetryTransport(httpx_like.AsyncTransport, httpx2.AsyncBaseTransport):
+    """A transport that repeats requests by a policy: `httpx2.AsyncClient(transport=AsyncRetryTransport(policy))`."""
+
+    module = httpx2
+    stream_class = _AsyncReplayed
+
+    def _default(self) -> Any:
+        return httpx2.AsyncHTTPTransport()
+
+
+def install(
+    client: ClientT,
+    policy: Policy | Runtime | Source,
+    *,
+    count_header: str | None = None,
+    **options: Unpack[Options],
+) -> ClientT:
+    """
+    Return the same client, retrying by a policy; its proxies, mounts, limits and certificates stay as they are.
+
+    Raises:
+        PolicyError: the client retries already, or is no client of httpx2.
+    """
+    if isinstance(client, httpx2.AsyncClient):
+        return httpx_like.install(
+            client,
+            policy,
+            AsyncRetryTransport,
+            httpx2.AsyncBaseTransport,
+            count_header=count_header,
+            **options,
+        )
+    return httpx_like.install(
+        client, policy, RetryTransport, httpx2.BaseTransport, count_header=count_header, **options
+    )
