@@ -1,0 +1,5 @@
+"""`python -m bide.cli` is `bide`."""
+
+from bide.cli.main import main
+
+main()
