@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bide.engine.events import AttemptFailed, ConditionFailed, GaveUp, RetryScheduled, Succeeded
@@ -13,9 +13,10 @@ from bide.policy.decision import Accept, GiveUp, Reason, Retry, State
 from bide.policy.outcome import Outcome
 
 if TYPE_CHECKING:
+    from bide.engine.plan import Row
     from bide.engine.settings import Settings
 
-Entry = tuple[object, "int | None", "float | None", "Reason | None", "str | None"]
+Entry = tuple[str, "int | None", "float | None", "Reason | None", "str | None"]
 
 
 class Call:
@@ -44,25 +45,23 @@ class Call:
         self.entries: list[Entry] = []
         self.rejected: object = None
 
+    @classmethod
+    def taken_over(
+        cls, settings: Settings, fn: Callable[..., Any], row: Row, delays: Sequence[float]
+    ) -> Call:
+        """Return a call that has failed as one row of the plan foresaw, once before each of these delays."""
+        call = cls(settings, fn)
+        call.attempt += len(delays)
+        call.used[row.rule] = len(delays)
+        call.previous = delays[-1]
+        call.entries.extend((row.cls.__name__, row.rule, delay, None, None) for delay in delays)
+        return call
+
     # -- what the loops ask
 
     def failed(self, error: Exception) -> bool:
         """Take in what an attempt raised, and tell whether another follows after `delay` seconds."""
-        settings = self.settings
-        row = settings.plan.row(error)
-        if row is not None and self.attempt < settings.most and not settings.listening():
-            rule = row.rule
-            retry = self.used[rule]
-            if retry < len(row.spans):
-                low, width = row.spans[retry]
-                self.used[rule] = retry + 1
-                self.attempt += 1
-                self.delay = self.previous = delay = low + width * settings.random()
-                if len(self.entries) == KEPT:
-                    del self.entries[0]
-                self.entries.append((type(error), rule, delay, None, None))
-                return True
-        outcome = outcome_of_error(error, elapsed=self._took(), body=settings.reads_error_bodies)
+        outcome = outcome_of_error(error, elapsed=self._took(), body=self.settings.reads_error_bodies)
         return self._goes_on(outcome, error)
 
     def returned(self, value: object) -> bool:
@@ -192,17 +191,7 @@ class Call:
 
     def _records(self) -> tuple[Record, ...]:
         first = self.attempt - len(self.entries) + 1
-        return tuple(
-            Record(
-                first + index,
-                told.__name__ if isinstance(told, type) else str(told),
-                rule,
-                delay,
-                reason,
-                source,
-            )
-            for index, (told, rule, delay, reason, source) in enumerate(self.entries)
-        )
+        return tuple(Record(first + index, *entry) for index, entry in enumerate(self.entries))
 
     def _elapsed(self) -> float:
         return 0.0 if self.started is None else self.settings.clock.monotonic() - self.started

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sys
 import time
+from collections.abc import Coroutine
 from importlib import import_module
 from typing import Any, Final, Protocol, cast
 
@@ -54,11 +55,14 @@ class SystemClock:
     def sleep(self, seconds: float, /) -> None:
         time.sleep(seconds)
 
-    async def asleep(self, seconds: float, /) -> None:
-        if on_asyncio():
-            await sys.modules["asyncio"].sleep(seconds)  # no import: a running loop has loaded it
+    def asleep(self, seconds: float, /) -> Coroutine[Any, Any, None]:
+        loaded = sys.modules
+        if "asyncio" in loaded and ("trio" not in loaded or on_asyncio()):
+            library: Any = loaded["asyncio"]  # no import: whose loop runs has been loaded
         else:
-            await import_module("anyio").sleep(seconds)
+            library = import_module("anyio")
+        sleeping: Coroutine[Any, Any, None] = library.sleep(seconds)
+        return sleeping
 
     def __reduce__(self) -> str:
         return "SYSTEM_CLOCK"

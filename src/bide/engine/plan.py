@@ -20,14 +20,16 @@ _TELLING: Final = frozenset(
     {"response", "request", "request_info", "status", "status_code", "code", "headers"}
 )
 _MOST_SPANS: Final = 100
+_MOST_TYPES: Final = 1000
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Row:
-    """The rule that answers a type of exception, and the (low, width) of its delay before each retry."""
+    """What answers a type of exception: the rule, and for each retry the low and width of its delay, and if it is the last."""
 
+    cls: type[Exception]
     rule: int
-    spans: tuple[tuple[float, float], ...]
+    spans: tuple[tuple[float, float, bool], ...]
 
 
 class Plan:
@@ -35,38 +37,39 @@ class Plan:
     Rows by type of exception, made when the type is first met.
 
     Only for policies without a clock, and for rules whose answer can depend on nothing but the type: exception classes,
-    statuses, and schedules that remember nothing. Every other outcome has no row, and is decided in full.
+    statuses, and schedules that remember nothing. Every other outcome has no row, and is decided in full. A row is
+    for exceptions that carry nothing: no attributes, no cause, no context; whoever looks it up makes sure of that.
     """
 
-    __slots__ = ("_clauses", "_limits", "_rows", "_usable")
+    __slots__ = ("_clauses", "_limits", "_met", "rows", "usable")
 
     def __init__(self, clauses: Sequence[Clause], limits: Limits) -> None:
         self._clauses = clauses
         self._limits = limits
-        self._rows: dict[type, Row | None] = {}
-        self._usable = limits.within is None and limits.timeout is None and all(map(_plain, clauses))
+        self._met: set[type] = set()
+        self.rows: dict[type, Row] = {}
+        self.usable = limits.within is None and limits.timeout is None and all(map(_plain, clauses))
 
-    def row(self, error: Exception) -> Row | None:
-        """Return the row of an exception that carries nothing but its type, or None."""
-        cls = type(error)
-        row = self._rows[cls] if cls in self._rows else self._find(cls)
-        if row is None or error.__dict__ or error.__cause__ is not None or error.__context__ is not None:
-            return None
-        return row
-
-    def _find(self, cls: type[Exception]) -> Row | None:
-        row = None
-        if self._usable and not any(hasattr(cls, name) for name in _TELLING):
+    def meet(self, cls: type[Exception]) -> None:
+        """Make the row of a type of exception, if it can have one and has not been met before."""
+        if cls in self._met or len(self._met) == _MOST_TYPES:
+            return
+        self._met.add(cls)
+        if self.usable and not any(hasattr(cls, name) for name in _TELLING):
             rule = next((i for i, clause in enumerate(self._clauses) if _answers(clause, cls)), None)
             if rule is not None and self._clauses[rule].verb == "retry_on":
-                row = Row(rule, self._spans(self._clauses[rule]))
-        self._rows[cls] = row
-        return row
+                spans = self._spans(self._clauses[rule])
+                if spans:
+                    self.rows[cls] = Row(cls, rule, spans)
 
-    def _spans(self, clause: Clause) -> tuple[tuple[float, float], ...]:
-        retries = min(clause.allowed(self._limits.attempts), _MOST_SPANS)
-        spans = (clause.span(Ask(_NOTHING, retry)) for retry in range(1, int(retries) + 1))
-        return tuple((span.low, span.high - span.low) for span in spans)
+    def _spans(self, clause: Clause) -> tuple[tuple[float, float, bool], ...]:
+        attempts = self._limits.attempts
+        retries = min(clause.allowed(attempts), _MOST_SPANS)
+        retries = int(retries if attempts is None else min(retries, attempts - 1))
+        spans = [clause.span(Ask(_NOTHING, retry)) for retry in range(1, retries + 1)]
+        return tuple(
+            (span.low, span.high - span.low, retry == retries) for retry, span in enumerate(spans, 1)
+        )
 
 
 _NOTHING: Final = Outcome(method=None)

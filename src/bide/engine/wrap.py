@@ -12,6 +12,7 @@ import attrs
 
 from bide.engine import aloop, loop
 from bide.engine.call import Call
+from bide.engine.plan import Row
 from bide.engine.settings import Settings
 from bide.policy.errors import PolicyError
 
@@ -36,6 +37,42 @@ _JUDGED: Final = """\
             if call_ is None:
                 return value_
 """
+_QUICK: Final = """\
+def make(fn_, defaults_, kwdefaults_):
+    {is_async}def wrapper({declared}):
+        try:
+            return {wait}fn_({passed})
+        except Exception as error_:
+            row_ = rows_.get(type(error_))
+            if (
+                row_ is None or error_.__dict__ or error_.__context__ is not None
+                or error_.__cause__ is not None or listening_()
+            ):
+                row_ = None
+                call_ = begin_(fn_, error_, None)
+                if call_ is None:
+                    raise
+        if row_ is not None:
+            delays_ = []
+            for low_, width_, last_ in row_.spans:
+                delay_ = low_ + width_ * random_()
+                delays_.append(delay_)
+                {wait}sleep_(delay_)
+                try:
+                    return {wait}fn_({passed})
+                except Exception as error_:
+                    if (
+                        last_ or type(error_) is not row_.cls or error_.__dict__
+                        or error_.__context__ is not None or error_.__cause__ is not None
+                    ):
+                        call_ = take_over_(fn_, row_, delays_, error_)
+                        if call_ is None:
+                            raise
+                        break
+        return {wait}run_(call_, fn_{passed_on})
+    return wrapper
+"""
+"""The loop for failures that the plan foresees by their type; any other hands over to the loop that decides in full."""
 _BOUNDED: Final = """\
 def make(fn_, defaults_, kwdefaults_):
     async def wrapper({declared}):
@@ -173,12 +210,19 @@ class _Variant:
     bounded: bool
     timed: bool
     judged: bool
+    quick: bool
+
+    @property
+    def template(self) -> str:
+        """The source of the wrapper's maker."""
+        return _BOUNDED if self.bounded else _QUICK if self.quick else _FIRST
 
 
 def _variant(settings: Settings, is_async: bool) -> _Variant:  # private, and named where it is called
     limits = settings.policy.limits
     bounded = is_async and (limits.timeout is not None or limits.within is not None)
-    return _Variant(is_async, bounded, settings.needs_clock, settings.judges_values)
+    quick = settings.plan.usable and not settings.judges_values
+    return _Variant(is_async, bounded, settings.needs_clock, settings.judges_values, quick)
 
 
 @lru_cache(maxsize=1024)
@@ -197,7 +241,7 @@ def _maker(shape: Shape, variant: _Variant) -> CodeType:
         "give": "value_ =" if variant.judged else "return",
         "judged": _JUDGED.format(since=since) if variant.judged else "",
     }
-    module = compile((_BOUNDED if variant.bounded else _FIRST).format(**fields), "<bide wrapper>", "exec")
+    module = compile(variant.template.format(**fields), "<bide wrapper>", "exec")
     return next(const for const in module.co_consts if isinstance(const, CodeType))
 
 
@@ -228,6 +272,7 @@ def _namespace(settings: Settings, is_async: bool) -> dict[str, Any]:
     """Return the wrapper's globals: whatever it needs beside the function, one dictionary a policy and flavour."""
 
     def begin(fn: Callable[..., Any], error: Exception, started: float | None) -> Call | None:
+        settings.plan.meet(type(error))
         call = Call(settings, fn, started)
         return call if call.failed(error) else None
 
@@ -238,8 +283,17 @@ def _namespace(settings: Settings, is_async: bool) -> dict[str, Any]:
     def opened(fn: Callable[..., Any]) -> Call:
         return Call(settings, fn, settings.clock.monotonic() if settings.needs_clock else None)
 
+    def take_over(fn: Callable[..., Any], row: Row, delays: list[float], error: Exception) -> Call | None:
+        call = Call.taken_over(settings, fn, row, delays)
+        return call if call.failed(error) else None
+
     return {
         "__builtins__": __builtins__,
+        "rows_": settings.plan.rows,
+        "listening_": settings.listening,
+        "take_over_": take_over,
+        "random_": settings.random,
+        "sleep_": settings.clock.asleep if is_async else settings.clock.sleep,
         "begin_": begin,
         "judge_": judge,
         "open_": opened,

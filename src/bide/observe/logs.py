@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
 from typing import Final
 
 from bide.engine import events
@@ -15,8 +14,10 @@ logger.addHandler(logging.NullHandler())  # a library that nobody asked to log s
 class LogListener:
     """A listener that writes one line an event; no arguments, bodies, addresses or credentials are ever in it."""
 
-    def __init__(self) -> None:
-        self.wants = partial(logger.isEnabledFor, logging.INFO)
+    @staticmethod
+    def wants() -> bool:
+        """Tell whether records of retries would be seen by anybody."""
+        return logger.isEnabledFor(logging.INFO)
 
     def __call__(self, event: events.Event) -> None:
         match event:
