@@ -1,0 +1,195 @@
+"""`bide explain`: which rule decides about an outcome and why, or the whole decision table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bide.cli.ahead import Ahead, Left, ahead, left, state_at
+from bide.cli.choice import Choice, choose
+from bide.cli.inputs import Epoch, Header, Method, Raised, Seconds
+from bide.cli.reasons import MEANINGS
+from bide.cli.rules import policy_document, print_policy
+from bide.cli.screen import count, out, print_json, seconds, span
+from bide.engine.clock import SYSTEM_CLOCK
+from bide.policy.explanation import Explanation
+from bide.policy.outcome import Outcome
+from bide.policy.policy import Policy
+
+_ACTIONS = {
+    "retry": ("retry", "yellow"),
+    "recover": ("recover, then retry", "yellow"),
+    "give_up": ("give up", "red"),
+    "accept": ("accept it", "green"),
+    "return": ("hand it back as it came", "none"),
+}
+
+
+@click.command()
+@click.argument("text", required=False)
+@click.option("--strategy", help="A strategy by name or file, instead of TEXT.")
+@click.option("--url", help="The request's address, which chooses the strategy's endpoint.")
+@click.option("--status", type=click.IntRange(100, 599), help="The response's HTTP status.")
+@click.option("--header", "headers", type=Header(), multiple=True, help="A response header; may be repeated.")
+@click.option("--body", help="The response's body, usually JSON.")
+@click.option("--exception", type=Raised(), help="What was raised, by dotted name; nothing is imported.")
+@click.option("--method", type=Method(), help="The request's method (GET when not said).")
+@click.option("--attempt", type=click.IntRange(1), help="Which attempt came to it, from 1.")
+@click.option("--elapsed", type=Seconds(), help="How long the call has taken so far.")
+@click.option("--now", type=Epoch(), help="Epoch seconds, for headers that are dates (now when not said).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def explain(text: str | None, *, as_json: bool, **said: Any) -> None:
+    """
+    Tell what a policy does about an outcome, or about every outcome.
+
+    TEXT is a policy, such as 'retry_on(429, 5xx).exponential(max=3)'.
+    """
+    choice = choose(text, said["strategy"], method=said["method"], url=said["url"])
+    outcome = _outcome(choice, said)
+    if outcome is not None:
+        told = _Told.of(choice.policy, outcome, said)
+        if as_json:
+            print_json(told.document())
+        else:
+            told.print(out())
+    elif as_json:
+        print_json(policy_document(choice.policy))
+    else:
+        print_policy(out(), choice.policy)
+
+
+def _outcome(choice: Choice, said: dict[str, Any]) -> Outcome | None:
+    if said["status"] is None and said["exception"] is None:
+        lonely = [name for name in ("headers", "body", "attempt", "elapsed", "now") if said[name]]
+        if lonely or (said["method"] and choice.strategy is None):
+            raise click.UsageError("say what the attempt came to: --status, or --exception")
+        return None
+    return Outcome(
+        said["status"],
+        said["headers"],
+        said["body"],
+        said["exception"],
+        said["method"] or "GET",
+        said["url"],
+    )
+
+
+@attrs.frozen
+class _Told:
+    """One explanation, with what lies ahead."""
+
+    policy: Policy
+    outcome: Outcome
+    attempt: int
+    elapsed: float
+    explanation: Explanation
+    left: Left | None
+    ahead: Ahead | None
+
+    @classmethod
+    def of(cls, policy: Policy, outcome: Outcome, said: dict[str, Any]) -> _Told:
+        attempt, elapsed = said["attempt"] or 1, said["elapsed"] or 0.0
+        now = SYSTEM_CLOCK.time() if said["now"] is None else said["now"]
+        explanation = policy.explain(outcome, attempt=attempt, elapsed=elapsed, now=now)
+        retries = explanation.delay is not None and explanation.rule is not None
+        state = state_at(policy, attempt, elapsed, now)
+        return cls(
+            policy,
+            outcome,
+            attempt,
+            elapsed,
+            explanation,
+            left(policy, explanation.rule, outcome, state)
+            if retries and explanation.rule is not None
+            else None,
+            ahead(policy, outcome, state) if retries else None,
+        )
+
+    def document(self) -> dict[str, Any]:
+        outcome = self.outcome
+        error = None if outcome.error is None else _dotted(type(outcome.error))
+        return {
+            "policy": str(self.policy),
+            "outcome": {
+                "status": outcome.status,
+                "exception": error,
+                "method": outcome.method,
+                "attempt": self.attempt,
+                "elapsed": self.elapsed,
+            },
+            "explanation": attrs.asdict(self.explanation),
+            "left": None if self.left is None else attrs.asdict(self.left),
+            "ahead": None if self.ahead is None else self.ahead.document(),
+        }
+
+    def print(self, console: Console) -> None:
+        console.print(f"attempt {self.attempt}, {_told_of(self.outcome)}", soft_wrap=True)
+        table = Table(box=box.SIMPLE, pad_edge=False, show_header=False)
+        table.add_column(justify="right")
+        table.add_column(overflow="fold")
+        table.add_column(overflow="fold")
+        for index, rule in enumerate(self.policy.rules):
+            table.add_row(f"rule {index + 1}", str(rule), self._verdict(index))
+        console.print(table)
+        self._print_action(console)
+
+    def _verdict(self, index: int) -> Text:
+        decided = self.explanation.rule
+        if index == decided:
+            return Text("decides", "bold")
+        if decided is not None and index > decided:
+            return Text("not asked", "dim")
+        return Text(f"no: {self.explanation.skipped[index]}")
+
+    def _print_action(self, console: Console) -> None:
+        told = self.explanation
+        action, colour = _ACTIONS[told.action]
+        line = Text.assemble((action, f"bold {colour}"))
+        if told.recovery is not None:
+            line.append(f" (recovery: {told.recovery})")
+        if told.delay is not None:
+            line.append(f" after {span(*told.delay)}" + (f", as {told.source} asks" if told.source else ""))
+        if told.reason is not None:
+            line.append(f": {told.reason} ({MEANINGS[told.reason]})")
+        console.print(line, soft_wrap=True)
+        if told.retry_at is not None:
+            console.print(f"  a retry would be welcome at {told.retry_at:.0f} (epoch seconds)")
+        if self.left is not None and self.ahead is not None:
+            console.print(f"  left: {_left_text(self.left)}", soft_wrap=True)
+            console.print(f"  if it stays so: {_ahead_text(self.ahead)}", soft_wrap=True)
+
+
+def _told_of(outcome: Outcome) -> str:
+    came = [] if outcome.status is None else [str(outcome.status)]
+    if outcome.error is not None:
+        came.append(_dotted(type(outcome.error)))
+    return f"{outcome.method}: {', '.join(came)}"
+
+
+def _dotted(cls: type) -> str:
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _left_text(remaining: Left) -> str:
+    said = [f"{count(remaining.retries, 'retry')} by this rule"]
+    said.append(
+        "any number of attempts" if remaining.attempts is None else count(remaining.attempts, "attempt")
+    )
+    said.append(
+        "no deadline" if remaining.seconds is None else f"{seconds(remaining.seconds)} to the deadline"
+    )
+    return ", ".join(said)
+
+
+def _ahead_text(coming: Ahead) -> str:
+    ranges = [span(low, high) for low, high in coming.delays]
+    end = (
+        "and so on" if coming.reason is None else f"then give up: {coming.reason} ({MEANINGS[coming.reason]})"
+    )
+    return f"waits of {', '.join(ranges)}, {end}"

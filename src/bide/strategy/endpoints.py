@@ -1,0 +1,229 @@
+"""Which policy is for which request: patterns of method, host and path, of which the most specific wins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Protocol
+
+import attrs
+
+from bide.policy.conditions import glob_matches
+from bide.policy.errors import PolicyError
+from bide.policy.policy import Policy
+
+_METHOD: Final = re.compile(r"\*|[A-Za-z]{1,32}")
+_HOST: Final = re.compile(r"(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]|\*")
+_PARAM: Final = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}")
+_PORTS: Final = {"http": 80, "https": 443}
+_LONGEST: Final = 2048
+
+
+class PolicySource(Protocol):
+    """Where policies come from, one for each endpoint: `Routes` and `Strategy` are such."""
+
+    def policy_for(self, method: str, url: str) -> Policy:
+        """Return the policy for a request."""
+        ...
+
+
+@attrs.frozen
+class Target:
+    """Where a request goes, in the parts that patterns look at; host and port are None when the URL is a path."""
+
+    method: str | None
+    host: str | None
+    port: int | None
+    segments: tuple[str, ...]
+
+    @classmethod
+    def of(cls, method: str | None, url: str) -> Target:
+        """Return the parts of a URL, or of a path; query, fragment and userinfo are left out."""
+        rest = str(url).partition("#")[0].partition("?")[0]
+        host, port, path = None, None, rest
+        scheme, absolute, after = rest.partition("://")
+        if absolute and "/" not in scheme:
+            authority, _, path = after.partition("/")
+            host, port = _host_and_port(authority.rpartition("@")[2])
+            port = _PORTS.get(scheme.lower()) if port is None else port
+        return cls(None if method is None else method.upper(), host, port, _segments(path))
+
+
+def _host_and_port(authority: str) -> tuple[str, int | None]:
+    host, colon, port = authority.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or len(port) > 5:
+        host, port = authority.removesuffix(":"), ""
+    return host.lower().removesuffix("."), int(port) if port else None
+
+
+def _segments(path: str) -> tuple[str, ...]:
+    """Return the parts of a path; a slash at its end says nothing."""
+    inner = path.removeprefix("/").removesuffix("/")
+    return tuple(inner.split("/")) if inner else ()
+
+
+@attrs.frozen
+class Pattern:
+    """
+    A set of requests: `[METHOD ][host]/path`, or `*`.
+
+    In a path `{id}` is one segment or a part of one, and a `*` at the end is everything beneath. `text` is the pattern
+    as it was written; two patterns are equal when they say the same.
+    """
+
+    method: str | None
+    host: str | None
+    port: int | None
+    segments: tuple[str, ...]
+    rest: bool
+    text: str = attrs.field(eq=False)
+
+    @classmethod
+    def of(cls, text: str) -> Pattern:
+        """
+        Return the pattern that a text says.
+
+        Raises:
+            PolicyError: the text is no pattern.
+        """
+        if not isinstance(text, str) or not text.strip() or len(text) > _LONGEST:
+            raise PolicyError(f"an endpoint is a text such as 'GET /search' or '*'; got {text!r:.40}")
+        words = text.split()
+        if len(words) > 2:
+            raise PolicyError(f"an endpoint is a method and a path, such as 'GET /search'; got {text!r:.60}")
+        method, target = (None, words[0]) if len(words) == 1 else (words[0], words[1])
+        if method is not None and not _METHOD.fullmatch(method):
+            raise PolicyError(f"{method!r:.40} is no HTTP method; write one, such as GET, or * for any")
+        host, port, path = _target(target)
+        segments = _segments(path)
+        rest = bool(segments) and segments[-1] == "*"
+        return cls(
+            method=None if method in (None, "*") else str(method).upper(),
+            host=host,
+            port=port,
+            segments=tuple(_segment(one) for one in (segments[:-1] if rest else segments)),
+            rest=rest,
+            text=text,
+        )
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        """The more specific, the lower: by path, segment by segment, then by host, then by method."""
+        path = (*((_order(segment), segment) for segment in self.segments), *([((3, 0), "")] if self.rest else []))
+        host = (2, 0) if self.host is None else _order(self.host)
+        return path, host, self.host or "", -1 if self.port is None else -2 - self.port, self.method or "~"
+
+    @property
+    def catches_all(self) -> bool:
+        """Whether every request matches."""
+        return self.rest and not self.segments and self.host is None and self.method is None
+
+    def matches(self, target: Target) -> bool:
+        """Tell whether a request is one of these."""
+        if self.method is not None and self.method != target.method:
+            return False
+        if self.host is not None and (target.host is None or not _fits(self.host, target.host)):
+            return False
+        if self.port is not None and self.port != target.port:
+            return False
+        asked, held = self.segments, target.segments
+        if len(held) < len(asked) or (len(held) > len(asked) and not self.rest):
+            return False
+        return all(_fits(one, other) for one, other in zip(asked, held, strict=False))
+
+
+def _target(target: str) -> tuple[str | None, int | None, str]:
+    """Return host, port and path of a pattern."""
+    if "://" in target:
+        raise PolicyError(f"leave the scheme out: write {target.partition('://')[2][:60]!r}")
+    if "?" in target or "#" in target:
+        raise PolicyError("an endpoint is matched by its path; leave out the query, from ? or # on")
+    if target == "*":
+        return None, None, "/*"
+    authority, slash, path = target.partition("/")
+    if not slash:
+        raise PolicyError(f"write '/{target[:40]}' for a path, or '{target[:40]}/*' for a host")
+    host, port = _host_and_port(authority)
+    if authority and not _HOST.fullmatch(host):
+        raise PolicyError(f"{authority!r:.60} is no host, such as api.example.com, *.example.com or host:8080")
+    return None if host in ("", "*") else host, port, path
+
+
+def _segment(written: str) -> str:
+    """Return a segment in which each `{name}` is a `*`."""
+    segment = _PARAM.sub("*", written)
+    if "{" in segment or "}" in segment:
+        raise PolicyError(f"{written!r:.60}: a parameter is a name in braces, such as {{id}}")
+    if "**" in segment:
+        raise PolicyError(f"{written!r:.60}: write one * (at the end of a path it is everything beneath)")
+    return segment
+
+
+def _fits(pattern: str, text: str) -> bool:
+    return glob_matches(pattern.replace("*", "?*"), text) if "*" in pattern else pattern == text
+
+
+def _order(glob: str) -> tuple[int, int]:
+    if "*" not in glob:
+        return 0, 0
+    literal = len(glob.replace("*", ""))
+    return (1, -literal) if literal else (2, 0)
+
+
+Rows = tuple[tuple[Pattern, Policy], ...]
+
+
+def rows_of(policies: Mapping[str, Policy] | Iterable[tuple[Pattern, Policy]]) -> Rows:
+    """
+    Return patterns and their policies, the most specific first, whatever the order in which they were given.
+
+    Raises:
+        PolicyError: a text is no pattern, a value no policy, or two patterns say the same.
+    """
+    pairs = policies.items() if isinstance(policies, Mapping) else policies
+    rows = [(one if isinstance(one, Pattern) else Pattern.of(one), policy) for one, policy in pairs]
+    seen: dict[Pattern, str] = {}
+    for pattern, policy in rows:
+        if not isinstance(policy, Policy):
+            raise PolicyError(f"{pattern.text!r:.60} takes a policy, such as retry_on(503); got {policy!r:.40}")
+        if pattern in seen:
+            raise PolicyError(f"{pattern.text!r:.60} says the same as {seen[pattern]!r:.60}")
+        seen[pattern] = pattern.text
+    return tuple(sorted(rows, key=lambda row: row[0].order))
+
+
+def _all_rows(policies: Any) -> Rows:
+    rows = rows_of(policies)
+    if not rows or not rows[-1][0].catches_all:
+        raise PolicyError(
+            'Routes needs "*": what to do with every other request, such as {"*": give_up_on(anything)}'
+        )
+    return rows
+
+
+@attrs.frozen(repr=False)
+class Routes:
+    """
+    A policy for each endpoint: `Routes({"GET /search": p, "api.example.com/*": q, "*": r})`.
+
+    The most specific pattern wins, whatever the order; policies are never merged. Immutable, hashable, picklable.
+
+    Raises:
+        PolicyError: a pattern is none, two say the same, a value is no policy, or "*" is missing.
+    """
+
+    rows: Rows = attrs.field(converter=_all_rows)
+
+    def policy_for(self, method: str, url: str) -> Policy:
+        """Return the policy for a request; `url` may be absolute or a path."""
+        target = Target.of(method, url)
+        return next(policy for pattern, policy in self.rows if pattern.matches(target))
+
+    def __str__(self) -> str:
+        """Return one line for each pattern, the most specific first."""
+        width = max(len(pattern.text) for pattern, _ in self.rows)
+        return "\n".join(f"{pattern.text:<{width}}  {policy}" for pattern, policy in self.rows)
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{pattern.text!r}: {policy!r}" for pattern, policy in self.rows)
+        return f"Routes({{{inside}}})"
