@@ -1,6 +1,6 @@
 """Retry and backoff: the policy is a sentence that reads as you would say it."""
 
-from bide.engine import readers
+from bide import hints, readers
 from bide.engine.blocks import retrying
 from bide.engine.clock import Clock
 from bide.engine.events import (
@@ -18,7 +18,6 @@ from bide.engine.timeouts import AttemptTimeout
 from bide.language.diagnostics import PolicySyntaxError
 from bide.language.parse import parse
 from bide.observe.logs import LogListener
-from bide.policy import hints
 from bide.policy.condition import Condition
 from bide.policy.conditions import (
     anything,
@@ -40,7 +39,7 @@ from bide.policy.delay import Ask, Delay, Span
 from bide.policy.errors import PolicyError
 from bide.policy.explanation import Explanation
 from bide.policy.outcome import Outcome
-from bide.policy.params import FOREVER as forever
+from bide.policy.params import FOREVER as forever  # noqa: N811  # as the sentence says it
 from bide.policy.policy import Policy, Rule, accept_on, give_up_on, retry_on
 from bide.policy.raised import timeout
 from bide.policy.registry import condition, delay

@@ -57,7 +57,7 @@ def make(fn_, defaults_, kwdefaults_):
             for low_, width_, last_ in row_.spans:
                 delay_ = low_ + width_ * random_()
                 delays_.append(delay_)
-                {wait}sleep_(delay_)
+                {wait}sleeper_.{sleep}(delay_)
                 try:
                     return {wait}fn_({passed})
                 except Exception as error_:
@@ -236,6 +236,7 @@ def _maker(shape: Shape, variant: _Variant) -> CodeType:
         "passed_on": f", {passed}" if passed else "",
         "is_async": "async " if variant.is_async else "",
         "wait": "await " if variant.is_async else "",
+        "sleep": "asleep" if variant.is_async else "sleep",
         "started": "started_ = now_()" if variant.timed else "pass",
         "since": since,
         "give": "value_ =" if variant.judged else "return",
@@ -293,7 +294,7 @@ def _namespace(settings: Settings, is_async: bool) -> dict[str, Any]:
         "listening_": settings.listening,
         "take_over_": take_over,
         "random_": settings.random,
-        "sleep_": settings.clock.asleep if is_async else settings.clock.sleep,
+        "sleeper_": settings.clock if is_async else getattr(settings.clock, "sleeper", settings.clock),
         "begin_": begin,
         "judge_": judge,
         "open_": opened,
