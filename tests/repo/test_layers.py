@@ -9,7 +9,7 @@ BENEATH = {
     "language": ["policy"],
     "fleet": ["policy"],
     "engine": ["policy", "fleet"],
-    "strategy": ["policy", "language"],
+    "strategy": ["policy", "language", "engine"],
     "observe": ["engine"],
     "adapters": ["engine", "strategy"],
     "testing": ["engine"],

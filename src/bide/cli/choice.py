@@ -7,7 +7,8 @@ import click
 
 from bide.language.parse import parse
 from bide.policy.policy import Policy
-from bide.strategy.files import Strategy, load
+from bide.strategy.load import load
+from bide.strategy.strategy import Strategy
 
 
 @attrs.frozen

@@ -5,15 +5,16 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
+import attrs
 import click
 
 from bide.cli.check import check
-from bide.cli.diagnostics import show, show_syntax, syntax_document
+from bide.cli.diagnostics import show, show_finding, show_syntax, syntax_document
 from bide.cli.explain import explain
 from bide.cli.screen import err, print_json
 from bide.language.diagnostics import PolicySyntaxError
 from bide.policy.errors import PolicyError
-from bide.strategy.errors import StrategyError
+from bide.strategy.findings import StrategyError
 
 _JSON: Final = "bide.json"
 _INTERRUPTED: Final = 130
@@ -23,7 +24,7 @@ try:
     from bide.cli.demo import demo
     from bide.cli.get import get
 except ModuleNotFoundError as missing:
-    if missing.name != "httpx":
+    if (missing.name or "").partition(".")[0] != "httpx":
         raise
 
     def _without_httpx(name: str, does: str) -> click.Command:
@@ -67,7 +68,8 @@ def _complain(error: PolicyError) -> None:
     if isinstance(error, PolicySyntaxError):
         show_syntax(err(), error)
     elif isinstance(error, StrategyError):
-        show(err(), str(error))
+        for finding in error.findings:
+            show_finding(err(), finding)
     else:
         show(err(), str(error))
 
@@ -75,6 +77,8 @@ def _complain(error: PolicyError) -> None:
 def _document(error: PolicyError | click.UsageError) -> dict[str, Any]:
     if isinstance(error, PolicySyntaxError):
         return syntax_document(error)
+    if isinstance(error, StrategyError):
+        return {"error": error.message, "findings": [attrs.asdict(finding) for finding in error.findings]}
     return {"error": error.format_message() if isinstance(error, click.UsageError) else str(error)}
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import click
 import httpx
-from rich.console import Console
 from rich.text import Text
 
 from bide.adapters.httpx import install
@@ -16,10 +15,14 @@ from bide.cli.screen import can_animate, out, print_json
 from bide.cli.stories import STORIES, Story, play
 from bide.cli.timeline import Timeline, row_document, summary
 from bide.engine.clock import SYSTEM_CLOCK
-from bide.policy.outcome import Outcome
+from bide.engine.readers import outcome_of_value
 from bide.strategy.errors import APIError
-from bide.strategy.files import Strategy, load
+from bide.strategy.load import load
+from bide.strategy.strategy import Strategy
 from bide.testing import Draws, FaultServer
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 NAME: Final = "prompt-library"
 _ON_TERMINAL: Final = 1.5
@@ -48,7 +51,7 @@ def demo(ctx: click.Context, /, *, pace: str | None, speed: float | None, as_jso
     if as_json:
         print_json({"strategy": NAME, "stories": [one.document() for one in told]})
     else:
-        console.print(summary([(one.story.request, one.timeline) for one in told]))
+        console.print(summary([(one.story.name, one.timeline) for one in told]))
         console.print(
             f"What a policy would do about something else: bide explain --strategy {NAME} --status 503"
         )
@@ -111,24 +114,12 @@ class Stage:
         with httpx.Client(base_url=base, trust_env=False) as client:
             install(client, self._strategy, clock=clock, rng=self._rng, listeners=[timeline])
             response = client.get(story.path)
-        self._end(timeline, response)
-        told = Told(story, timeline, _api_error(self._strategy, response))
+        outcome = outcome_of_value(response, body=True)
+        timeline.ended(str(response.status_code), self._strategy.explain(outcome).reason)
+        told = Told(story, timeline, self._strategy.error_of(outcome))
         if self._console is not None and told.error is not None:
             _print_advice(self._console, told.error)
         return told
-
-    def _end(self, timeline: Timeline, response: httpx.Response) -> None:
-        headers = response.headers.multi_items()
-        outcome = Outcome(response.status_code, headers, response.content)
-        timeline.ended(str(response.status_code), self._strategy.policy.explain(outcome).reason)
-
-
-def _api_error(strategy: Strategy, response: httpx.Response) -> APIError | None:
-    try:
-        strategy.raise_for(response)
-    except APIError as error:
-        return error
-    return None
 
 
 def _print_advice(console: Console, error: APIError) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from rich.console import Console
 from rich.text import Text
 
 from bide.language.diagnostics import PolicySyntaxError
+from bide.strategy.findings import Finding
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _ADVICE: Final = (
     ": did you mean ",
@@ -28,13 +31,14 @@ def show(
     place: str | None = None,
     source: tuple[int, str, str] | None = None,
     kind: str = "error",
+    advice: str | None = None,
 ) -> None:
     """
     Print one complaint: its kind and message, `--> place`, the line in its gutter with a caret, and its advice.
 
     `source` is a line's number, its text, and the carets below it.
     """
-    what, advice = split(message)
+    what, advice = split(message) if advice is None else (message, advice)
     console.print(Text.assemble((kind, "bold red"), (f": {what}", "bold")), soft_wrap=True)
     gutter = " " * (len(str(source[0])) if source else 1)
     if place is not None:
@@ -62,6 +66,18 @@ def show_syntax(console: Console, error: PolicySyntaxError, name: str = "policy"
     line, carets = str(error).split("\n")[-2:]
     source = (error.line, line[4:], carets[4:])
     show(console, error.message, place=f"{name}:{error.line}:{error.column}", source=source)
+
+
+def show_finding(console: Console, finding: Finding) -> None:
+    """Print one thing that is wrong in a strategy file."""
+    place, source = finding.file, None
+    if finding.line is not None:
+        place = f"{place}:{finding.line}:{finding.column}"
+        lines, number = str(finding).split("\n"), f"{finding.line} | "
+        at = next(index for index, line in enumerate(lines) if line.startswith(number))
+        source = (finding.line, lines[at][len(number) :], lines[at + 1][len(number) :])
+    key = "" if finding.key is None else f"{finding.key}: "
+    show(console, key + finding.message, kind=finding.code, place=place, source=source, advice=finding.advice)
 
 
 def syntax_document(error: PolicySyntaxError) -> dict[str, Any]:

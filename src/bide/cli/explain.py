@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import click
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bide.cli import inputs
 from bide.cli.ahead import Ahead, Left, ahead, left, state_at
 from bide.cli.choice import Choice, choose
-from bide.cli.inputs import Epoch, Header, Method, Raised, Seconds
 from bide.cli.reasons import MEANINGS
 from bide.cli.rules import policy_document, print_policy
-from bide.cli.screen import count, out, print_json, seconds, span
+from bide.cli.screen import count, err, out, print_json, seconds, span
 from bide.engine.clock import SYSTEM_CLOCK
 from bide.policy.explanation import Explanation
 from bide.policy.outcome import Outcome
 from bide.policy.policy import Policy
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _ACTIONS = {
     "retry": ("retry", "yellow"),
@@ -36,13 +38,34 @@ _ACTIONS = {
 @click.option("--strategy", help="A strategy by name or file, instead of TEXT.")
 @click.option("--url", help="The request's address, which chooses the strategy's endpoint.")
 @click.option("--status", type=click.IntRange(100, 599), help="The response's HTTP status.")
-@click.option("--header", "headers", type=Header(), multiple=True, help="A response header; may be repeated.")
+@click.option(
+    "--header",
+    "headers",
+    type=inputs.header,
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A response header; may be repeated.",
+)
 @click.option("--body", help="The response's body, usually JSON.")
-@click.option("--exception", type=Raised(), help="What was raised, by dotted name; nothing is imported.")
-@click.option("--method", type=Method(), help="The request's method (GET when not said).")
+@click.option(
+    "--exception",
+    type=inputs.exception,
+    metavar="DOTTED.NAME",
+    help="What was raised, by dotted name; nothing is imported.",
+)
+@click.option(
+    "--method", type=inputs.method, metavar="METHOD", help="The request's method (GET when not said)."
+)
 @click.option("--attempt", type=click.IntRange(1), help="Which attempt came to it, from 1.")
-@click.option("--elapsed", type=Seconds(), help="How long the call has taken so far.")
-@click.option("--now", type=Epoch(), help="Epoch seconds, for headers that are dates (now when not said).")
+@click.option(
+    "--elapsed", type=inputs.duration, metavar="DURATION", help="How long the call has taken so far."
+)
+@click.option(
+    "--now",
+    type=inputs.epoch,
+    metavar="EPOCH",
+    help="Epoch seconds, for headers that are dates (now when not said).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def explain(text: str | None, *, as_json: bool, **said: Any) -> None:
     """
@@ -70,7 +93,7 @@ def _outcome(choice: Choice, said: dict[str, Any]) -> Outcome | None:
         if lonely or (said["method"] and choice.strategy is None):
             raise click.UsageError("say what the attempt came to: --status, or --exception")
         return None
-    return Outcome(
+    outcome = Outcome(
         said["status"],
         said["headers"],
         said["body"],
@@ -78,6 +101,9 @@ def _outcome(choice: Choice, said: dict[str, Any]) -> Outcome | None:
         said["method"] or "GET",
         said["url"],
     )
+    if outcome.body and outcome.json is None:
+        err().print("note: --body is not JSON, so that no rule can look into it", style="yellow")
+    return outcome
 
 
 @attrs.frozen

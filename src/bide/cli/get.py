@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import sys
 from typing import Any, Final
 
 import attrs
@@ -10,8 +11,8 @@ import click
 import httpx
 
 from bide.adapters.httpx import install
+from bide.cli import inputs
 from bide.cli.choice import choose
-from bide.cli.inputs import Header, Method, Seconds
 from bide.cli.pace import PacedClock
 from bide.cli.screen import err, print_json
 from bide.cli.timeline import Timeline, row_document, summary
@@ -22,20 +23,29 @@ from bide.policy.policy import Policy
 
 _FIRST_ERROR: Final = 400
 _KEPT: Final = 65_536
+_LAST_PORT: Final = 65_535
 
 
 @click.command()
 @click.argument("url")
 @click.option("--policy", "text", help="The policy, such as 'retry_on(429, 5xx).exponential()'.")
 @click.option("--strategy", help="A strategy by name or file, instead of a policy.")
-@click.option("--method", type=Method(), help="The method (GET when not said; POST with --data).")
 @click.option(
-    "--header", "headers", type=Header(), multiple=True, help="A request header; never shown again."
+    "--method", type=inputs.method, metavar="METHOD", help="The method (GET when not said; POST with --data)."
+)
+@click.option(
+    "--header",
+    "headers",
+    type=inputs.header,
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A request header; never shown again.",
 )
 @click.option("--data", help="The request's body.")
 @click.option(
     "--timeout",
-    type=Seconds(positive=True),
+    type=inputs.positive_duration,
+    metavar="DURATION",
     default="10s",
     show_default=True,
     help="For connecting, and for each silence.",
@@ -71,8 +81,10 @@ def _request(method: str, url: str, headers: list[tuple[str, str]], data: str | 
         request = httpx.Request(method, parsed, headers=list(headers), content=content)
     except (httpx.InvalidURL, ValueError):
         raise click.UsageError("this is no URL that a request can go to") from None
-    if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise click.UsageError("the URL must begin with http:// or https:// and name a host")
+    if parsed.scheme not in ("http", "https") or not parsed.host or (parsed.port or 0) > _LAST_PORT:
+        raise click.UsageError(
+            "the URL must begin with http:// or https:// and name a host, and a port below 65536"
+        )
     return request
 
 
@@ -92,7 +104,7 @@ class Body:
     def take(self, response: httpx.Response) -> None:
         """Write the body out as it comes."""
         if self.path is None:
-            self._copy(response, None if self.in_memory else click.get_binary_stream("stdout"))
+            self._copy(response, None if self.in_memory else sys.stdout.buffer)
             return
         try:
             with open(self.path, "wb") as file:  # noqa: PTH123  # the path is as the user wrote it
@@ -101,12 +113,15 @@ class Body:
             raise click.UsageError(f"cannot write {self.path}: {error.strerror}") from None
 
     def _copy(self, response: httpx.Response, to: Any) -> None:
+        chunk = b""
         for chunk in response.iter_bytes():
             if to is not None:
                 to.write(chunk)
             if self.in_memory or len(self.kept) < _KEPT:
                 self.kept += chunk
         if to is not None:
+            if chunk and to.isatty() and not chunk.endswith(b"\n"):
+                to.write(b"\n")  # the next line of the timeline is a line of its own
             to.flush()
 
 

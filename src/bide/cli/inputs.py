@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -12,100 +12,73 @@ from bide.policy.errors import PolicyError
 from bide.policy.raised import Raises
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_LONGEST_EPOCH: Final = 253_402_300_800.0  # the year 10000: no date is after it
+_LAST_EPOCH: Final = 253_402_300_800.0  # the year 10000: no date is after it
 
 
-class Seconds(click.ParamType):
-    """A duration: 3, 0.25, 250ms, 30s, 1m30s."""
-
-    name = "duration"
-
-    def __init__(self, *, positive: bool = False) -> None:
-        self.positive = positive
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the seconds."""
-        try:
-            found = seconds_of(_number(value), "a duration")
-        except PolicyError:
-            self.fail(f"{value!r} is no duration; write 3, 250ms, 30s or 1m30s", param, ctx)
-        if self.positive and found == 0:
-            self.fail("it must be more than 0", param, ctx)
-        return found
+def duration(value: str) -> float:
+    """Return the seconds of 3, 0.25, 250ms, 30s or 1m30s."""
+    number = _number(value)
+    try:
+        return seconds_of(value if number is None else number, "a duration")
+    except PolicyError:
+        raise click.BadParameter(f"{value!r} is no duration; write 3, 250ms, 30s or 1m30s") from None
 
 
-class Epoch(click.ParamType):
-    """Seconds since 1970, as a number."""
-
-    name = "epoch"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the epoch seconds."""
-        found = _number(value)
-        if isinstance(found, str) or not 0 <= found < _LONGEST_EPOCH:
-            self.fail(f"{value!r} is no time in epoch seconds, such as 1700000000", param, ctx)
-        return float(found)
+def positive_duration(value: str) -> float:
+    """Return the seconds of a duration that is more than none."""
+    found = duration(value)
+    if found == 0:
+        raise click.BadParameter("it must be more than 0")
+    return found
 
 
-class Header(click.ParamType):
-    """A header as name=value or "Name: value"; what is wrong with one is told without its value."""
-
-    name = "name=value"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        """Return its name and value."""
-        if isinstance(value, tuple):  # a default, converted already
-            return value
-        name, sign, rest = _halves(value)
-        if not sign or not _TOKEN.fullmatch(name):
-            self.fail('write it as name=value or "Name: value"', param, ctx)
-        if not rest.isprintable() or not rest.isascii():
-            self.fail(f"the value of {name} has characters that no header may have", param, ctx)
-        return name, rest
+def epoch(value: str) -> float:
+    """Return seconds since 1970."""
+    found = _number(value)
+    if found is None or not 0 <= found < _LAST_EPOCH:
+        raise click.BadParameter(f"{value!r} is no time in epoch seconds, such as 1700000000")
+    return found
 
 
-class Method(click.ParamType):
-    """An HTTP method."""
-
-    name = "method"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return it in upper case."""
-        if not _TOKEN.fullmatch(value):
-            self.fail(f"{value!r} is no HTTP method", param, ctx)
-        return str(value).upper()
+def header(value: str) -> tuple[str, str]:
+    """Return the name and value of name=value or "Name: value"; a fault is told without the value."""
+    name, sign, rest = _halves(value)
+    if not sign or not _TOKEN.fullmatch(name):
+        raise click.BadParameter('write it as name=value or "Name: value"')
+    if not rest.isprintable() or not rest.isascii():
+        raise click.BadParameter(f"the value of {name} has characters that no header may have")
+    return name, rest
 
 
-class Raised(click.ParamType):
-    """An exception by its dotted name; a class of that name is made up, and nothing is imported."""
+def method(value: str) -> str:
+    """Return an HTTP method in upper case."""
+    if not _TOKEN.fullmatch(value):
+        raise click.BadParameter(f"{value!r} is no HTTP method")
+    return value.upper()
 
-    name = "exception"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Exception:
-        """Return an exception whose class has that name: the real class of a built-in one."""
-        if isinstance(value, Exception):
-            return value
-        try:
-            known = Raises((value,)).classes[0]
-        except PolicyError as error:
-            self.fail(str(error), param, ctx)
-        if known is not None:
-            try:
-                return known.__new__(known)  # type: ignore[return-value]  # Raises refuses what is no Exception
-            except TypeError:
-                self.fail(f"{value} cannot be made from its name alone", param, ctx)
+def exception(value: str) -> Exception:
+    """Return an exception whose class has this dotted name: made up, never imported; the real one of a built-in."""
+    try:
+        known = Raises((value,)).classes[0]
+    except PolicyError as error:
+        raise click.BadParameter(str(error)) from None
+    if known is None:
         module, _, name = value.rpartition(".")
-        made: Exception = type(name, (Exception,), {"__module__": module, "__qualname__": name})()
-        return made
+        known = type(name, (Exception,), {"__module__": module, "__qualname__": name})
+    try:
+        made = known.__new__(known)
+    except TypeError:
+        raise click.BadParameter(f"{value} cannot be made from its name alone") from None
+    assert isinstance(made, Exception)  # Raises takes no other
+    return made
 
 
-def _number(value: Any) -> Any:
+def _number(value: str) -> float | None:
     try:
         return float(value)
-    except (TypeError, ValueError):
-        return value
+    except ValueError:
+        return None
 
 
 def _halves(value: str) -> tuple[str, str, str]:

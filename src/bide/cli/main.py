@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 _EXTRAS: Final = {
     "click": 'the command line needs click and rich: pip install "bide[cli]"',
     "rich": 'the command line needs click and rich: pip install "bide[cli]"',
 }
 
-missing: str | None = None
+commands: Callable[..., Any] | None = None
+missing = ""
 try:
     from bide.cli.commands import commands
 except ModuleNotFoundError as error:
-    if error.name not in _EXTRAS:
+    library = (error.name or "").partition(".")[0]
+    if library not in _EXTRAS:
         raise
-    missing = _EXTRAS[error.name]
+    missing = _EXTRAS[library]
 
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run a command line and exit: 0 all is well, 1 something was found or failed, 2 it could not be understood."""
-    if missing is not None:
+    if commands is None:
         print(f"bide: {missing}", file=sys.stderr)
         raise SystemExit(2)
-    commands.main(args, prog_name="bide")
+    commands(args, prog_name="bide")

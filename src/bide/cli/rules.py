@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +14,9 @@ from bide.policy.delay import Ask
 from bide.policy.limits import Limits
 from bide.policy.outcome import Outcome
 from bide.policy.policy import Policy
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _SHOWN: Final = 10
 VERBS: Final = {"retry_on": "retry", "give_up_on": "give up", "accept_on": "accept"}
@@ -49,7 +51,7 @@ def delays(clause: Clause, limits: Limits) -> list[tuple[float, float]]:
     if clause.verb != "retry_on":
         return []
     schedule = clause.schedule
-    ranges = []
+    ranges: list[tuple[float, float]] = []
     for retry in range(1, int(min(clause.allowed(limits.attempts), _SHOWN)) + 1):
         found = schedule.span(Ask(Outcome(method=None), retry))
         low, high = (0.0, 0.0) if found is None else (found.low, found.high)

@@ -6,7 +6,7 @@ import json
 import math
 import os
 import sys
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import click
 from rich.console import Console
@@ -46,9 +46,10 @@ def bounded(value: Any) -> Any:
     if isinstance(value, float) and math.isinf(value):
         return None
     if isinstance(value, dict):
-        return {key: bounded(one) for key, one in value.items()}
+        pairs = cast("dict[str, Any]", value)
+        return {key: bounded(one) for key, one in pairs.items()}
     if isinstance(value, (list, tuple)):
-        return [bounded(one) for one in value]
+        return [bounded(one) for one in cast("list[Any]", value)]
     return value
 
 
@@ -60,7 +61,8 @@ def seconds(value: float) -> str:
         return f"{value * 1000:.3g} ms" if value < 0.9995 else "1 s"
     if value < 60:
         return f"{value:.3g} s"
-    parts, left = [], round(value)
+    parts: list[str] = []
+    left = round(value)
     for size, unit in _DURATION_UNITS:
         whole, left = divmod(left, int(size))
         parts += [f"{whole} {unit}"] if whole else []
@@ -68,8 +70,12 @@ def seconds(value: float) -> str:
 
 
 def span(low: float, high: float) -> str:
-    """Return a range of seconds for people."""
-    return seconds(low) if low == high else f"{seconds(low)} to {seconds(high)}"
+    """Return a range of seconds for people: 0 to 500 ms, 7 to 8 s, 500 ms to 1.5 s."""
+    if low == high:
+        return seconds(low)
+    first, last = seconds(low).split(), seconds(high).split()
+    same = low == 0 or (len(first) == len(last) == 2 and first[1] == last[1])
+    return f"{first[0] if same else seconds(low)} to {seconds(high)}"
 
 
 def count(number: float, noun: str) -> str:

@@ -24,6 +24,7 @@ _BROKEN: Final = _error(500, "INTERNAL_ERROR", "Something went wrong.", x_reques
 class Story:
     """One request: where it goes, what it meets there, and how it must end."""
 
+    name: str
     title: str
     path: str
     script: tuple[Step, ...]
@@ -39,6 +40,7 @@ class Story:
 
 STORIES: Final = (
     Story(
+        "recovers",
         "A rate limit, a server error and a lost connection, one after another",
         "/api/v1/prompts/welcome-email",
         (_LIMITED, _BROKEN, steps.reset(), steps.json(200, _PROMPT)),
@@ -47,6 +49,7 @@ STORIES: Final = (
         4,
     ),
     Story(
+        "bad key",
         "A key that was revoked: asking again is no use",
         "/api/v1/prompts",
         (_error(401, "UNAUTHORIZED", "The key was revoked."),),
@@ -55,6 +58,7 @@ STORIES: Final = (
         1,
     ),
     Story(
+        "not there",
         "A prompt that is not there",
         "/api/v1/prompts/no-such-prompt",
         (_error(404, "NOT_FOUND", "Prompt not found."),),
@@ -63,6 +67,7 @@ STORIES: Final = (
         1,
     ),
     Story(
+        "broken",
         "A server that stays broken",
         "/api/v1/prompts/welcome-email/versions",
         (_BROKEN,),

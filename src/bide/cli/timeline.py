@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 from rich import box
-from rich.console import Console
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -20,6 +19,9 @@ from bide.cli.reasons import MEANINGS
 from bide.cli.screen import can_animate, seconds
 from bide.engine import events
 from bide.policy.decision import Reason
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _BAR: Final = 24
 
@@ -73,7 +75,7 @@ class Timeline:
             self._add(Row(len(self.rows) + 1, outcome, reason=reason))
 
     @contextmanager
-    def countdown(self) -> Iterator[Draw]:
+    def countdown(self) -> Generator[Draw]:
         """Return what draws a wait on one line, which disappears after it."""
         with Live(console=self._console, transient=True, auto_refresh=False) as live:
 
@@ -122,7 +124,7 @@ def followed(row: Row) -> str:
         return "broke off in the body, which is not repeated"
     if row.reason in (Reason.SUCCEEDED, Reason.ACCEPTED):
         return f"done: {row.reason}"
-    return f"gave up: {row.reason} ({MEANINGS[row.reason]}){rule}"
+    return f"gave up: {row.reason}, {MEANINGS[row.reason]}{rule}"
 
 
 def row_document(row: Row) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, Protocol
+from collections.abc import Mapping
+from typing import Any, Final, Protocol, cast
 
 import attrs
 
@@ -109,14 +109,16 @@ class Pattern:
     @property
     def order(self) -> tuple[Any, ...]:
         """The more specific, the lower: by path, segment by segment, then by host, then by method."""
-        path = (*((_order(segment), segment) for segment in self.segments), *([((3, 0), "")] if self.rest else []))
+        path = (*map(_order, self.segments), *([(3, 0)] if self.rest else []))
         host = (2, 0) if self.host is None else _order(self.host)
-        return path, host, self.host or "", -1 if self.port is None else -2 - self.port, self.method or "~"
+        port = -1 if self.port is None else self.port
+        return path, host, -port, self.method or "~", self.segments, self.host or ""
 
     @property
     def catches_all(self) -> bool:
         """Whether every request matches."""
-        return self.rest and not self.segments and self.host is None and self.method is None
+        everywhere = self.host is None and self.port is None and self.method is None
+        return everywhere and self.rest and not self.segments
 
     def matches(self, target: Target) -> bool:
         """Tell whether a request is one of these."""
@@ -145,7 +147,9 @@ def _target(target: str) -> tuple[str | None, int | None, str]:
         raise PolicyError(f"write '/{target[:40]}' for a path, or '{target[:40]}/*' for a host")
     host, port = _host_and_port(authority)
     if authority and not _HOST.fullmatch(host):
-        raise PolicyError(f"{authority!r:.60} is no host, such as api.example.com, *.example.com or host:8080")
+        raise PolicyError(
+            f"{authority!r:.60} is no host, such as api.example.com, *.example.com or host:8080"
+        )
     return None if host in ("", "*") else host, port, path
 
 
@@ -173,19 +177,20 @@ def _order(glob: str) -> tuple[int, int]:
 Rows = tuple[tuple[Pattern, Policy], ...]
 
 
-def rows_of(policies: Mapping[str, Policy] | Iterable[tuple[Pattern, Policy]]) -> Rows:
+def rows_of(policies: Mapping[str, Policy]) -> Rows:
     """
     Return patterns and their policies, the most specific first, whatever the order in which they were given.
 
     Raises:
         PolicyError: a text is no pattern, a value no policy, or two patterns say the same.
     """
-    pairs = policies.items() if isinstance(policies, Mapping) else policies
-    rows = [(one if isinstance(one, Pattern) else Pattern.of(one), policy) for one, policy in pairs]
+    rows = [(Pattern.of(text), policy) for text, policy in policies.items()]
     seen: dict[Pattern, str] = {}
     for pattern, policy in rows:
         if not isinstance(policy, Policy):
-            raise PolicyError(f"{pattern.text!r:.60} takes a policy, such as retry_on(503); got {policy!r:.40}")
+            raise PolicyError(
+                f"{pattern.text!r:.60} takes a policy, such as retry_on(503); got {policy!r:.40}"
+            )
         if pattern in seen:
             raise PolicyError(f"{pattern.text!r:.60} says the same as {seen[pattern]!r:.60}")
         seen[pattern] = pattern.text
@@ -193,7 +198,9 @@ def rows_of(policies: Mapping[str, Policy] | Iterable[tuple[Pattern, Policy]]) -
 
 
 def _all_rows(policies: Any) -> Rows:
-    rows = rows_of(policies)
+    if not isinstance(policies, Mapping):
+        raise PolicyError('Routes takes a mapping, such as {"GET /search": p, "*": q}')
+    rows = rows_of(cast("Mapping[str, Policy]", policies))
     if not rows or not rows[-1][0].catches_all:
         raise PolicyError(
             'Routes needs "*": what to do with every other request, such as {"*": give_up_on(anything)}'
@@ -213,6 +220,9 @@ class Routes:
     """
 
     rows: Rows = attrs.field(converter=_all_rows)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Routes, ({pattern.text: policy for pattern, policy in self.rows},)
 
     def policy_for(self, method: str, url: str) -> Policy:
         """Return the policy for a request; `url` may be absolute or a path."""

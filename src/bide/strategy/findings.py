@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -61,7 +61,9 @@ def _window(line: str, column: int) -> tuple[str, int]:
     """Return the part of a line around a column, fit for a terminal, and where the column is in it."""
     first = max(0, min(column - _LONGEST_EXCERPT // 2, len(line) - _LONGEST_EXCERPT))
     part = line[first : first + _LONGEST_EXCERPT].replace("\t", " ")
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in part), column - first
+    return "".join(
+        char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in part
+    ), column - first
 
 
 class StrategyError(PolicyError):
@@ -80,7 +82,10 @@ class StrategyError(PolicyError):
         self.column = first.column
         self.key = first.key
         self.advice = first.advice
-        super().__init__(self.findings)
+        super().__init__(self.message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.findings,), self.__dict__
 
     def __str__(self) -> str:
         more = len(self.findings) - 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final
 
@@ -165,7 +166,7 @@ def _meant(escape: str) -> str:
     if simple is not None:
         return simple
     try:
-        return chr(int(escape[2:], 16))
+        return chr(int(f"0x{escape[2:]}", 0))
     except (ValueError, OverflowError):
         return escape[1]
 
@@ -205,12 +206,15 @@ class Document:
     file: str
     text: str
     _spots: dict[Path, Spot] = attrs.field(init=False, repr=False)
+    _lines: list[int] = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         spots: dict[Path, Spot] = {}
         for path, spot in locate(self.text):
             spots.setdefault(path, spot)
         object.__setattr__(self, "_spots", spots)
+        breaks = (at + 1 for at, char in enumerate(self.text) if char == "\n")
+        object.__setattr__(self, "_lines", [0, *breaks])
 
     def finding(
         self, code: str, path: Path, message: str, advice: str | None = None, *, value: bool = False
@@ -229,22 +233,29 @@ class Document:
         return self.finding_at(code, first, last, message, key=shown(path))
 
     def finding_at(
-        self, code: str, start: int, end: int, message: str, *, key: str | None = None, advice: str | None = None
+        self,
+        code: str,
+        start: int,
+        end: int,
+        message: str,
+        *,
+        key: str | None = None,
+        advice: str | None = None,
     ) -> Finding:
         """Return a finding about the characters between two offsets."""
-        before = self.text[:start]
-        excerpt = self.text[before.rfind("\n") + 1 :].partition("\n")[0]
-        column = start - before.rfind("\n")
+        line = bisect_right(self._lines, start)
+        first = self._lines[line - 1]
+        following = self._lines[line] - 1 if line < len(self._lines) else len(self.text)
         return Finding(
             code=code,
             message=message,
             file=self.file,
             key=key or None,
             advice=advice,
-            line=before.count("\n") + 1,
-            column=column,
-            width=max(1, min(end - start, len(excerpt) - column + 1)),
-            excerpt=excerpt,
+            line=line,
+            column=start - first + 1,
+            width=max(1, min(end, following) - start),
+            excerpt=self.text[first:following],
         )
 
     def _nearest(self, path: Path) -> Spot:

@@ -1,0 +1,106 @@
+"""Find a strategy's file by name or path, and load it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+from bide.language.diagnostics import did_you_mean
+from bide.strategy.findings import Finding, StrategyError
+from bide.strategy.reading import read
+from bide.strategy.strategy import Strategy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LARGEST_FILE: Final = 1_048_576
+"""Bytes of the largest file that is read."""
+GROUP: Final = "bide.strategies"
+
+
+def load(name_or_path: str | os.PathLike[str]) -> Strategy:
+    """
+    Return the strategy of that name, or of the file at that path.
+
+    Args:
+        name_or_path: "prompt-library": one that comes with bide or with an installed package. "./mine.toml": a path
+            is what has a separator, ends in `.toml`, or is a `Path`.
+
+    Raises:
+        StrategyError: there is none, or its file is wrong. `findings` has all that is wrong.
+    """
+    strategy, findings = attempt_to_load(name_or_path)
+    if strategy is None:
+        raise StrategyError(findings)
+    return strategy
+
+
+def attempt_to_load(name_or_path: str | os.PathLike[str]) -> tuple[Strategy | None, list[Finding]]:
+    """Return a strategy, or None and all that is wrong."""
+    said = os.fspath(name_or_path)
+    if not isinstance(said, str):
+        raise TypeError(f"a strategy is loaded by its name or path as a text; got {type(said).__name__}")
+    if not isinstance(name_or_path, str) or _is_path(said):
+        return _read_file(said)
+    shipped = _shipped()
+    if said in shipped:
+        return _read_file(str(shipped[said]))
+    return _installed(said, sorted(shipped))
+
+
+def _is_path(said: str) -> bool:
+    return said.endswith(".toml") or any(sep in said for sep in ("/", os.sep))
+
+
+def _shipped() -> dict[str, Path]:
+    """Return the files that come with bide, by name: in its package, or beside `src` in a source checkout."""
+    from pathlib import Path  # a tenth of what `import bide` costs, and only needed here
+
+    here = Path(__file__).resolve()
+    places = (here.parents[1] / "strategies", here.parents[3] / "strategies")
+    return {path.stem: path for place in places for path in place.glob("*.toml")}
+
+
+def _installed(name: str, shipped: list[str]) -> tuple[Strategy | None, list[Finding]]:
+    """Return what an installed package offers by this name through the entry-point group `bide.strategies`."""
+    metadata: Any = importlib.import_module("importlib.metadata")  # slow to import, and rarely needed
+    entries = {entry.name: entry for entry in metadata.entry_points(group=GROUP)}
+    if name not in entries:
+        known = sorted({*shipped, *entries})
+        advice = "a path has a separator or ends in .toml, such as ./mine.toml"
+        message = f"there is no strategy {name[:60]!r}{did_you_mean(name, known)}"
+        return None, [Finding("unknown-strategy", message, name[:60], advice=advice)]
+    found = entries[name].load()
+    if isinstance(found, Strategy):
+        return found, []
+    if isinstance(found, (str, os.PathLike)):
+        return _read_file(os.fspath(found))
+    what = f"the entry point {entries[name].value!r} is neither a Strategy nor the path of a file"
+    return None, [Finding("unknown-strategy", what, name)]
+
+
+def _read_file(path: str) -> tuple[Strategy | None, list[Finding]]:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123  # pathlib costs more to import than it gives here
+            data = file.read(LARGEST_FILE + 1)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        return None, [Finding("unreadable-file", f"the file cannot be read: {why}", path)]
+    if len(data) > LARGEST_FILE:
+        return None, [Finding("unreadable-file", f"the file is larger than {LARGEST_FILE} bytes", path)]
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return None, [_not_utf8(path, data, error.start)]
+    return read(text, path)
+
+
+def _not_utf8(path: str, data: bytes, at: int) -> Finding:
+    start = data.rfind(b"\n", 0, at) + 1
+    before = data[start:at].decode("utf-8", "replace")
+    line = data[start:].partition(b"\n")[0].decode("utf-8", "replace")
+    return Finding(
+        "unreadable-file", f"byte 0x{data[at]:02x} is no UTF-8", path, advice="save the file as UTF-8",
+        line=data.count(b"\n", 0, at) + 1, column=len(before) + 1, excerpt=line,
+    )  # fmt: skip

@@ -1,0 +1,150 @@
+"""Where things stand in an API's responses: the file's `[read]`, and what it makes of the policies."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from itertools import zip_longest
+from typing import Any, Final, cast
+
+import attrs
+
+from bide.policy import hints
+from bide.policy.asked import AfterMessage
+from bide.policy.condition import Condition
+from bide.policy.conditions import Code, Message
+from bide.policy.delay import Delay
+from bide.policy.errors import PolicyError
+from bide.policy.outcome import Outcome
+from bide.policy.policy import Policy
+
+_STEP: Final = re.compile(
+    r"\.?(?:\[(?P<key>[^\]=]+)=(?P<equals>[^\]]*)\]|\[(?P<index>[0-9]{1,9})\]|(?P<name>[^.\[\]]+))"
+)
+_HEADER: Final = re.compile(r"header:[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
+_LONGEST: Final = 256
+_LAST_INDEX: Final = 99
+_USUAL_CODE: Final = "error.code"
+_USUAL_MESSAGE: Final = "error.message"
+
+
+@attrs.frozen
+class Places:
+    """
+    Where things stand in a response: a dotted path of the JSON body, or `header:name`.
+
+    None: for code, message and delay, where APIs usually put them; the others are not read.
+    """
+
+    code: str | None = None
+    message: str | None = None
+    request_id: str | None = None
+    delay: str | None = None
+    details: str | None = None
+    param: str | None = None
+
+    def applied(self, policy: Policy) -> Policy:
+        """Return a policy whose `code`, `message` and `after_message` say where they look."""
+        clauses = tuple(clause.rewritten(self._condition, self._delay) for clause in policy.clauses)
+        return Policy.of(clauses, policy.limits)
+
+    def _condition(self, condition: Condition) -> Condition:
+        if isinstance(condition, Code) and condition.at is None and self.code is not None:
+            return attrs.evolve(condition, at=self.code)
+        if isinstance(condition, Message) and condition.at is None and self.message is not None:
+            return attrs.evolve(condition, at=self.message)
+        return condition
+
+    def _delay(self, delay: Delay) -> Delay:
+        if isinstance(delay, AfterMessage) and delay.at is None and self.message is not None:
+            return attrs.evolve(delay, at=self.message)
+        return delay
+
+    def retry_after(self, outcome: Outcome) -> float | None:
+        """Return the seconds that the server asks to wait, or None."""
+        if self.delay is None:
+            hint = outcome.hint(None)
+            return None if hint is None else hint.delay
+        kind, _, name = self.delay.partition(":")
+        if kind != "header":
+            return hints.value(outcome.at(self.delay))
+        date = next(iter(outcome.values("date")), None)
+        read = hints.header(name, outcome.values(name), now=None, date=date)
+        return None if read is None else read.delay
+
+    def answer(
+        self, code: str, status: int, method: str = "GET", held: Mapping[str, object] | None = None
+    ) -> Outcome:
+        """Return a response with this status that has a code, and more by place, where this API puts them."""
+        return answer(status, method, {self.code_or_usual: code} | dict(held or {}))
+
+    @property
+    def message_or_usual(self) -> str:
+        """Where the message stands, or where APIs usually put it."""
+        return self.message or _USUAL_MESSAGE
+
+    @property
+    def code_or_usual(self) -> str:
+        """Where the code stands, or where APIs usually put it."""
+        return self.code or _USUAL_CODE
+
+
+def checked_place(place: str) -> str:
+    """
+    Return a place, unless it is none in a response.
+
+    Raises:
+        PolicyError: neither a dotted path nor `header:name`.
+    """
+    if place.startswith("header:"):
+        if not _HEADER.fullmatch(place):
+            raise PolicyError(f"{place!r:.60} names no header; write one, such as 'header:x-request-id'")
+        return place
+    if not place or len(place) > _LONGEST or answer(400, "GET", {place: "x"}).at(place) != "x":
+        raise PolicyError(
+            f"{place!r:.60} is no place in a response; write a path such as 'error.code', or 'header:x-error'"
+        )
+    return place
+
+
+def answer(status: int | None, method: str, held: Mapping[str, object]) -> Outcome:
+    """Return a response that holds these values at these places."""
+    headers = [
+        (place.partition(":")[2], value) for place, value in held.items() if place.startswith("header:")
+    ]
+    body: object = None
+    for place, value in held.items():
+        if not place.startswith("header:"):
+            body = _merged(body, _holding(_steps(place), value))
+    return Outcome(status, headers, json.dumps(body), method=method)
+
+
+def _steps(place: str) -> list[re.Match[str]]:
+    return list(_STEP.finditer(place.removeprefix("$.")))
+
+
+def _holding(steps: Iterable[re.Match[str]], value: object) -> Any:
+    """Return the JSON in which these steps lead to a value."""
+    held: Any = value
+    for step in reversed(list(steps)):
+        if step["name"] is not None:
+            held = {step["name"]: held}
+        elif step["index"] is not None:
+            before: list[Any] = [None] * min(int(step["index"]), _LAST_INDEX)
+            held = [*before, held]
+        else:
+            held = [_merged(_holding(_steps(step["key"]), step["equals"]), held)]
+    return held
+
+
+def _merged(left: object, right: object) -> object:
+    """Return what holds both, the right where they differ."""
+    kept: object = left if right is None else right
+    if isinstance(left, dict) and isinstance(right, dict):
+        ours, theirs = cast("dict[str, object]", left), cast("dict[str, object]", right)
+        return ours | {key: _merged(ours.get(key), value) for key, value in theirs.items()}
+    if isinstance(left, list) and isinstance(right, list):
+        both = zip_longest(cast("list[object]", left), cast("list[object]", right))
+        return [_merged(one, other) for one, other in both]
+    return kept

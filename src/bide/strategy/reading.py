@@ -1,0 +1,357 @@
+"""Make a strategy of a file's text, or say all that is wrong with it."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, Final, TypeVar, cast
+
+import attrs
+
+from bide.language.diagnostics import PolicySyntaxError, did_you_mean
+from bide.language.parse import parse
+from bide.language.words import HEADS, WHOLE
+from bide.policy.errors import PolicyError
+from bide.policy.policy import Policy
+from bide.policy.reachable import shadowed_by
+from bide.strategy.endpoints import Pattern
+from bide.strategy.errors import CLASSES, EXPECTED, CataloguedError
+from bide.strategy.findings import Finding
+from bide.strategy.places import Places, checked_place
+from bide.strategy.positions import Document, Path, Spot, locate, shown
+from bide.strategy.strategy import Strategy
+
+T = TypeVar("T")
+Table = dict[str, Any]
+
+_SECTIONS: Final = ("api", "read", "rules", "policies", "endpoints", "errors")
+_API: Final = ("name", "title", "docs", "base_url")
+_READ: Final = tuple(field.name for field in attrs.fields(Places))
+_ERROR: Final = ("status", "decision", "meaning", "resolution", "raises", "method", "example")
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_API_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_METHOD: Final = re.compile(r"[A-Z]{1,32}")
+_AT_LINE: Final = re.compile(r"\s*\(at line (\d+), column (\d+)\)$")
+_KINDS: Final[dict[type, str]] = {
+    str: "a text", bool: "true or false", int: "a whole number", float: "a number", list: "a list", dict: "a table",
+}  # fmt: skip
+
+
+class _Named(Mapping[str, Policy]):
+    """The policies that a text may name, which remembers those that it was asked for."""
+
+    def __init__(self, policies: Mapping[str, Policy]) -> None:
+        self.policies = policies
+        self.asked: set[str] = set()
+
+    def __getitem__(self, name: str) -> Policy:
+        self.asked.add(name)
+        return self.policies[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.policies)
+
+    def __len__(self) -> int:
+        return len(self.policies)
+
+
+def read(text: str, file: str) -> tuple[Strategy | None, list[Finding]]:
+    """Return the strategy that a file's text says, or None and all that is wrong, in the order of the lines."""
+    import tomllib  # loads datetime: only who loads a strategy pays for it
+
+    document = Document(file, text.replace("\r\n", "\n"))
+    try:
+        data = tomllib.loads(document.text)
+    except (ValueError, RecursionError) as error:
+        return None, [_bad_toml(document, error)]
+    reader = _Reader(document)
+    strategy = reader.strategy(data)
+    return strategy, sorted(reader.findings, key=lambda finding: (finding.line or 0, finding.column or 0))
+
+
+def _bad_toml(document: Document, error: Exception) -> Finding:
+    if isinstance(error, RecursionError):
+        return document.finding_at("bad-toml", 0, 1, "this is nested too deeply to be read")
+    said = str(error)
+    place = _AT_LINE.search(said)
+    lines = document.text.split("\n")
+    last = len(lines) if "end of document" in said else 1
+    line = min(int(place[1]) if place else last, len(lines))
+    start = sum(len(one) + 1 for one in lines[: line - 1])
+    twice = _said_twice(document, start, start + len(lines[line - 1])) if place else None
+    if twice is not None:
+        return twice
+    at = min(start + (int(place[2]) - 1 if place else len(lines[line - 1])), len(document.text))
+    advice = "a text stands in quotes, as in default = 'throttled'" if "Invalid value" in said else None
+    what = _AT_LINE.sub("", said).removesuffix("(at end of document)").strip()[:200]
+    return document.finding_at("bad-toml", at, at + 1, f"this is no TOML: {what}", advice=advice)
+
+
+def _said_twice(document: Document, start: int, end: int) -> Finding | None:
+    """Return the finding for a key that stands on a line and already stood on an earlier one, or None."""
+    seen: dict[Path, Spot] = {}
+    for path, spot in locate(document.text[:end]):
+        first = seen.setdefault(path, spot)
+        if spot.start < start or first is spot or not path:
+            continue
+        line = document.text[: first.start].count("\n") + 1
+        code = "duplicate-code" if path[0] == "errors" and len(path) == 2 else "duplicate-key"
+        what = "is catalogued twice" if code == "duplicate-code" else "stands here twice"
+        message = f"{path[-1][:60]!r} {what}; the first is on line {line}"
+        return document.finding_at(code, spot.start, spot.end, message, key=shown(path))
+    return None
+
+
+class _Reader:
+    """Reads one file's tables, and gathers what is wrong."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.findings: list[Finding] = []
+        self.wrong_keys: set[Path] = set()
+        self.raw: dict[str, Policy] = {}  # rules and policies so far, as they were written
+        self.broken: set[str] = set()  # names of those that could not be read
+        self.later: set[str] = set()  # names of policies further down
+        self.used: set[str] = set()
+
+    def strategy(self, data: Table) -> Strategy | None:
+        self.unknown((), data, _SECTIONS, "section")
+        api = self.table(("api",), data, required=True)
+        places = self.places(self.table(("read",), data))
+        rules = self.rules(self.table(("rules",), data), places)
+        policies = self.policies(self.table(("policies",), data, required=True), places, rules)
+        endpoints = self.endpoints(self.table(("endpoints",), data), places)
+        errors = self.errors(self.table(("errors",), data))
+        texts = {key: self.text(("api", key), api, required=key != "base_url") for key in _API}
+        self.unknown(("api",), api, _API, "key")
+        name = texts["name"]
+        if name is not None and not _API_NAME.fullmatch(name):
+            self.wrong("bad-name", ("api", "name"), "takes letters, digits, -, _ and . only")
+        if self.findings:
+            return None
+        return Strategy(
+            name=cast("str", name),
+            title=cast("str", texts["title"]),
+            docs=cast("str", texts["docs"]),
+            base_url=texts["base_url"],
+            read=places,
+            rules=rules,
+            policies=policies,
+            endpoints=endpoints,
+            errors=errors,
+            document=self.document,
+            used=frozenset(self.used),
+        )
+
+    # -- sections
+
+    def places(self, table: Table) -> Places:
+        self.unknown(("read",), table, _READ, "key")
+        found: dict[str, str] = {}
+        for key in _READ:
+            place = self.text(("read", key), table)
+            good = None if place is None else self.made("bad-place", ("read", key), checked_place, place)
+            if good is not None:
+                found[key] = good
+        return Places(**found)
+
+    def rules(self, table: Table, places: Places) -> dict[str, Policy]:
+        found: dict[str, Policy] = {}
+        for name in table:
+            path = ("rules", name)
+            policy = self.policy(path, table, places, {}) if self.named_well(path) else None
+            self.keep(name, policy, found, places)
+        return found
+
+    def policies(self, table: Table, places: Places, rules: Collection[str]) -> dict[str, Policy]:
+        found: dict[str, Policy] = {}
+        self.later = set(table)
+        for name in table:
+            path = ("policies", name)
+            twice = name in rules
+            if twice:
+                self.wrong("bad-name", path, "is the name of a rule too; give one of them another name")
+            good = self.named_well(path) and not twice
+            policy = self.policy(path, table, places, self.raw) if good else None
+            self.keep(name, policy, found, places)
+            self.later.discard(name)
+        if "default" not in table and self.has(("policies",)):
+            example = " | ".join(rules) or "retry_on(5xx)"
+            self.wrong(
+                "missing-key", ("policies", "default"), "is missing: what every request has",
+                advice=f"default = '{example[:200]}'",
+            )  # fmt: skip
+        return found
+
+    def endpoints(self, table: Table, places: Places) -> dict[str, Policy]:
+        found: dict[str, Policy] = {}
+        seen: dict[Pattern, str] = {}
+        for text in table:
+            path = ("endpoints", text)
+            pattern = self.made("bad-endpoint", path, Pattern.of, text, value=False)
+            if pattern is not None and seen.setdefault(pattern, text) != text:
+                self.wrong("bad-endpoint", path, f"says the same as {seen[pattern][:60]!r}")
+            policy = self.policy(path, table, places, self.raw)
+            if policy is not None:
+                found[text] = places.applied(policy)
+        return found
+
+    def errors(self, table: Table) -> dict[str, CataloguedError]:
+        found: dict[str, CataloguedError] = {}
+        for code in table:
+            path = ("errors", code)
+            entry = self.table(path, table)
+            if entry is not table[code]:
+                continue
+            self.unknown(path, entry, _ERROR, "key")
+            before = len(self.findings)
+            fields = self.error(path, entry)
+            if len(self.findings) == before:
+                found[code] = CataloguedError(code=code, **fields)
+        return found
+
+    def error(self, path: Path, entry: Table) -> dict[str, Any]:
+        fields: dict[str, Any] = {"status": self.status((*path, "status"), entry)}
+        for key in _ERROR[1:]:
+            said = self.text((*path, key), entry, required=key in ("decision", "meaning", "resolution"))
+            if said is not None:
+                fields[key] = said
+        self.one_of((*path, "decision"), fields.get("decision"), EXPECTED)
+        self.one_of((*path, "raises"), fields.get("raises"), CLASSES)
+        if fields.get("decision") == "accept" and "raises" in fields:
+            self.wrong("bad-value", (*path, "raises"), "says nothing: what is accepted is never raised")
+        if not _METHOD.fullmatch(fields.get("method", "GET")):
+            self.wrong("bad-value", (*path, "method"), "takes an HTTP method in capitals, such as POST")
+        return fields
+
+    def status(self, path: Path, entry: Table) -> int | None:
+        if path[-1] not in entry:
+            self.wrong("missing-key", path, "is missing", advice="status = 429")
+            return None
+        status = entry[path[-1]]
+        if type(status) is int and status in range(100, 600):
+            return status
+        got = "another number" if type(status) is int else _kind(status)
+        self.wrong("wrong-type", path, f"takes an HTTP status, 100 to 599; got {got}", value=True)
+        return None
+
+    # -- policy texts
+
+    def policy(self, path: Path, table: Table, places: Places, known: Mapping[str, Policy]) -> Policy | None:
+        """Return the policy of a text as it is written, without what `[read]` adds."""
+        text = self.text(path, table, required=True)
+        if text is None:
+            return None
+        named = _Named(known)
+        try:
+            policy = parse(text, rules=named)
+        except PolicySyntaxError as error:
+            self.refused(path, error, named)
+            return None
+        finally:
+            self.used |= named.asked
+        clauses = places.applied(policy).clauses
+        for index, clause in enumerate(clauses):
+            if shadowed_by(clause, clauses[:index]) is not None:
+                what = f"rule {index + 1} can never decide: those before it answer all of it"
+                self.wrong("bad-policy", path, what, value=True)
+                return None
+        return policy
+
+    def refused(self, path: Path, error: PolicySyntaxError, named: _Named) -> None:
+        """Say what is wrong with a policy's text, unless it names another that is wrong itself."""
+        if named.asked & self.broken:
+            return
+        message = error.message
+        later = sorted(named.asked & self.later)
+        if later and path[0] == "policies":
+            message = f"{later[0]!r} stands here or further down; a policy names only those above it"
+        self.findings.append(
+            self.document.finding_within("bad-policy", path, message, error.start, error.width)
+        )
+
+    def keep(self, name: str, policy: Policy | None, found: dict[str, Policy], places: Places) -> None:
+        if policy is None:
+            self.broken.add(name)
+        else:
+            self.raw[name] = policy
+            found[name] = places.applied(policy)
+
+    def named_well(self, path: Path) -> bool:
+        name = path[-1]
+        reserved = name in (*HEADS, WHOLE, "forever") or keyword.iskeyword(name) or not name.strip("_")
+        if _NAME.fullmatch(name) and not reserved:
+            return True
+        if reserved:
+            self.wrong("bad-name", path, "is a word of the language; choose another name")
+        else:
+            better = re.sub(r"\W", "_", name, flags=re.ASCII)[:60]
+            advice = better if _NAME.fullmatch(better) else f"rule_{better}"
+            self.wrong("bad-name", path, "is no name: write letters, digits and _ only", advice=advice)
+        return False
+
+    # -- values
+
+    def has(self, path: Path) -> bool:
+        """Tell whether a section is as it should be: one that is missing is not asked for its keys as well."""
+        return path not in self.wrong_keys
+
+    def table(self, path: Path, parent: Table, *, required: bool = False) -> Table:
+        """Return a table, or an empty one if it is missing or none."""
+        key = path[-1]
+        if key not in parent:
+            if required:
+                self.wrong("missing-section", path, "is missing", advice=f"add a section [{key}]")
+            return {}
+        if isinstance(parent[key], dict):
+            return cast("Table", parent[key])
+        self.wrong(
+            "wrong-type", path, f"takes a table; got {_kind(parent[key])}", advice=f"[{'.'.join(path)}]"
+        )
+        return {}
+
+    def text(self, path: Path, table: Table, *, required: bool = False) -> str | None:
+        """Return a text that is not empty, or None if it is missing or none."""
+        key = path[-1]
+        if key not in table:
+            if required and self.has(path[:1]):
+                self.wrong("missing-key", path, "is missing", advice=f'{key} = "..."')
+            return None
+        value = table[key]
+        if isinstance(value, str) and value.strip():
+            return value
+        got = "an empty one" if isinstance(value, str) else _kind(value)
+        self.wrong("wrong-type", path, f"takes a text; got {got}", value=True)
+        return None
+
+    def one_of(self, path: Path, said: str | None, known: Collection[str]) -> None:
+        if said is not None and said not in known:
+            message = f"{said[:60]!r} is none of those known{did_you_mean(said, known)}"
+            self.wrong("bad-value", path, message, value=True)
+
+    def made(
+        self, code: str, path: Path, make: Callable[[str], T], said: str, *, value: bool = True
+    ) -> T | None:
+        """Return what is made of a text, or None if it is refused."""
+        try:
+            return make(said)
+        except PolicyError as error:
+            self.wrong(code, path, str(error), value=value)
+            return None
+
+    def unknown(self, path: Path, table: Table, known: Collection[str], what: str) -> None:
+        for key in table:
+            if key not in known:
+                message = f"unknown {what}{did_you_mean(key, known)}"
+                self.wrong(f"unknown-{what}", (*path, key), message)
+
+    def wrong(
+        self, code: str, path: Path, message: str, advice: str | None = None, *, value: bool = False
+    ) -> None:
+        self.wrong_keys.add(path)
+        self.findings.append(self.document.finding(code, path, message, advice, value=value))
+
+
+def _kind(value: Any) -> str:
+    return next((said for kind, said in _KINDS.items() if isinstance(value, kind)), "a date or time")

@@ -1,0 +1,213 @@
+import base64
+
+import pytest
+
+from bide.testing import steps
+
+POLICY = 'retry_on(429).after_header("Retry-After") | retry_on(5xx, network).fixed(2s, max=2)'
+
+
+def test_the_body_goes_to_stdout_and_the_timeline_to_stderr(run, server, clock):
+    server.on(
+        "/",
+        steps.respond(429, {"Retry-After": "7"}),
+        steps.respond(503),
+        steps.reset(),
+        steps.respond(200, body="hello"),
+    )
+    done = run("get", server.url + "/", "--policy", POLICY)
+    assert (done.code, done.out) == (0, "hello")
+    first, second, third, fourth = done.err.splitlines()[:4]
+    assert "attempt 1  429 Too Many Requests" in first
+    assert "as Retry-After asks (rule 1)" in first
+    assert "attempt 2  503 Service Unavailable" in second
+    assert "retry in 2 s (rule 2)" in second
+    assert "attempt 3  ReadError" in third
+    assert "attempt 4  200 OK" in fourth
+    assert "done: succeeded" in fourth
+    assert clock.sleeps[1:] == [2, 2]
+    assert 7 <= clock.sleeps[0] <= 8
+
+
+def test_json_holds_the_attempts_and_the_body(run, server, clock):
+    server.on("/jobs", steps.respond(503), steps.respond(200, body="hello"))
+    done = run("get", server.url + "/jobs?key=s3cret", "--policy", POLICY, "--json")
+    assert (done.code, done.err) == (0, "")
+    assert done.json == {
+        "method": "GET",
+        "url": server.url + "/jobs",
+        "status": 200,
+        "error": None,
+        "attempts": [
+            {"attempt": 1, "outcome": "503", "rule": 1, "delay": 2, "source": None, "reason": None},
+            {
+                "attempt": 2,
+                "outcome": "200",
+                "rule": None,
+                "delay": None,
+                "source": None,
+                "reason": "succeeded",
+            },
+        ],
+        "waited": 2,
+        "reason": "succeeded",
+        "retry_at": None,
+        "output": None,
+        "body": "hello",
+    }
+
+
+def test_a_body_that_is_no_text_is_base64_in_json(run, server):
+    server.on("/", steps.respond(200, body=b"\xff\x00"))
+    done = run("get", server.url, "--policy", "retry_on(503)", "--json")
+    assert base64.b64decode(done.json["body_base64"]) == b"\xff\x00"
+
+
+def test_the_last_status_decides_the_exit_status(run, server, clock):
+    server.on("/", steps.respond(503))
+    done = run("get", server.url + "/", "--policy", POLICY)
+    assert done.code == 1
+    assert "gave up: retries_exhausted" in done.err
+    assert len(server.requests) == 3
+    assert "retries_exhausted" in done.err.splitlines()[-2]
+
+
+def test_what_no_rule_is_about_is_handed_back(run, server):
+    server.on("/", steps.respond(404, body="gone"))
+    done = run("get", server.url + "/", "--policy", POLICY)
+    assert (done.code, done.out) == (1, "gone")
+    assert "no_rule" in done.err
+
+
+def test_what_a_rule_accepts_is_no_success_for_the_shell(run, server):
+    server.on("/", steps.respond(409, body="{}"))
+    done = run("get", server.url + "/", "--policy", "accept_on(409)", "--json")
+    assert (done.code, done.json["reason"]) == (1, "accepted")
+
+
+def test_a_fault_that_no_rule_is_about_exits_with_1(run, server):
+    server.on("/", steps.drop())
+    done = run("get", server.url + "/", "--policy", "retry_on(503)")
+    assert done.code == 1
+    assert "RemoteProtocolError" in done.err
+    assert "no_rule" in done.err
+
+
+def test_a_connection_that_is_refused_is_retried_and_then_told(run, server, clock):
+    done = run("get", server.refused_url(), "--policy", POLICY, "--json")
+    assert (done.code, done.json["error"], done.json["status"]) == (1, "ConnectError", None)
+    assert [row["outcome"] for row in done.json["attempts"]] == ["ConnectError"] * 3
+    assert done.json["reason"] == "retries_exhausted"
+    assert "body" not in done.json
+
+
+def test_a_body_that_breaks_off_exits_with_1(run, server):
+    server.on("/", steps.truncate("x" * 100))
+    done = run("get", server.url + "/", "--policy", POLICY)
+    assert done.code == 1
+    assert "broke off in the body" in done.err
+
+
+def test_a_hint_that_is_too_long_tells_when_to_come_back(run, server, clock):
+    server.on("/", steps.respond(429, {"Retry-After": "500"}))
+    done = run("get", server.url + "/", "--policy", POLICY, "--json")
+    assert (done.json["reason"], done.json["retry_at"]) == ("hint_too_long", 1_700_000_500)
+
+
+def test_output_goes_to_a_file(run, server, tmp_path):
+    server.on("/", steps.respond(200, body=b"x" * 200_000))
+    path = tmp_path / "body"
+    done = run("get", server.url + "/", "--policy", "retry_on(503)", "--output", path)
+    assert (done.code, done.out) == (0, "")
+    assert path.read_bytes() == b"x" * 200_000
+    told = run("get", server.url + "/", "--policy", "retry_on(503)", "--output", path, "--json").json
+    assert told["output"] == str(path)
+    assert "body" not in told
+
+
+def test_method_headers_and_data_are_sent(run, server):
+    server.on("/", steps.respond(200))
+    run(
+        "get", server.url, "--policy", "retry_on(503)", "--method", "put", "--header", "X-A=1", "--data", "hi"
+    )
+    run("get", server.url, "--policy", "retry_on(503)", "--data", "hi")
+    put, post = server.requests
+    assert (put.method, put.header("X-A"), put.body) == ("PUT", "1", b"hi")
+    assert post.method == "POST"
+
+
+def test_a_post_is_not_repeated_unless_the_rule_says_so(run, server, clock):
+    server.on("/", steps.respond(503))
+    assert "not_idempotent" in run("get", server.url, "--policy", POLICY, "--data", "hi").err
+    assert len(server.requests) == 1
+
+
+def test_a_strategy_chooses_the_policy(run, server, clock):
+    server.on("/api/v1/prompts", steps.json(401, {"error": {"code": "UNAUTHORIZED", "message": "no"}}))
+    done = run("get", server.url + "/api/v1/prompts", "--strategy", "prompt-library")
+    assert done.code == 1
+    assert "rule_gave_up" in done.err
+
+
+def test_secrets_are_never_shown(run, server, clock):
+    server.on("/", steps.respond(503))
+    url = server.url.replace("http://", "http://user:s3cret@") + "/?token=s3cret"
+    for extra in ([], ["--json"]):
+        done = run("get", url, "--policy", POLICY, "--header", "Authorization=Bearer s3cret", *extra)
+        assert "s3cret" not in done.out + done.err
+        assert server.url + "/" in done.out + done.err
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://u:s3cret@host:99999/",
+        "s3cret.example/x",
+        "ftp://s3cret@host/",
+        "http://",
+        "http://user:s3cret@host:port/",
+    ],
+)
+def test_a_url_that_is_none_is_told_without_it(run, url):
+    done = run("get", url, "--policy", "retry_on(503)")
+    assert done.code == 2
+    assert "s3cret" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "say either --policy or --strategy"),
+        (["--policy", "retry_on(503)", "--strategy", "x"], "say either --policy or --strategy"),
+        (["--policy", "retry_on(503"], "policy:1:"),
+        (["--strategy", "no-such"], "there is no strategy"),
+        (["--policy", "retry_on(503)", "--timeout", "0s"], "more than 0"),
+        (["--policy", "retry_on(503)", "--timeout", "x"], "is no duration"),
+        (["--policy", "retry_on(503)", "--header", "x"], "name=value"),
+        (["--policy", "retry_on(503)", "--method", ""], "is no HTTP method"),
+        (["--policy", "retry_on(503)", "--output", "/"], "is a directory"),
+        (["--policy", "retry_on(503).budget(20%)"], "not available yet"),
+    ],
+)
+def test_bad_input_exits_with_2_and_sends_nothing(run, server, options, said):
+    done = run("get", server.url, *options)
+    assert done.code == 2
+    assert said in done.err
+    assert server.requests == []
+
+
+def test_a_missing_url_is_a_usage_error(run):
+    assert run("get", "--policy", "retry_on(503)").code == 2
+
+
+def test_a_file_that_cannot_be_written_is_a_usage_error(run, server, tmp_path):
+    server.on("/", steps.respond(200))
+    done = run("get", server.url, "--policy", "retry_on(503)", "--output", tmp_path / "no" / "such")
+    assert done.code == 2
+    assert "No such file or directory" in done.err
+
+
+def test_what_is_not_available_yet_is_json_too(run, server):
+    done = run("get", server.url, "--policy", "retry_on(503).budget(20%)", "--json")
+    assert done.code == 2
+    assert "not available yet" in done.json["error"]
