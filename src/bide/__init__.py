@@ -44,12 +44,27 @@ from bide.policy.policy import Policy, Rule, accept_on, give_up_on, retry_on
 from bide.policy.raised import timeout
 from bide.policy.registry import condition, delay
 from bide.policy.worst import WorstCase
+from bide.strategy.endpoints import Routes
+from bide.strategy.errors import (
+    APIError,
+    AuthenticationError,
+    CataloguedError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+)
+from bide.strategy.findings import Finding, StrategyError
+from bide.strategy.load import load
+from bide.strategy.strategy import Strategy
 
 __all__ = [
+    "APIError",
     "Accept",
     "Ask",
     "AttemptFailed",
     "AttemptTimeout",
+    "AuthenticationError",
+    "CataloguedError",
     "Clock",
     "Condition",
     "ConditionFailed",
@@ -57,23 +72,30 @@ __all__ = [
     "Delay",
     "Event",
     "Explanation",
+    "Finding",
     "GaveUp",
     "GiveUp",
     "History",
     "Listener",
     "LogListener",
+    "NotFoundError",
     "Outcome",
+    "PermissionDeniedError",
     "Policy",
     "PolicyError",
     "PolicySyntaxError",
+    "RateLimitError",
     "Reason",
     "Record",
     "Retry",
     "RetryScheduled",
+    "Routes",
     "Rule",
     "Runtime",
     "Span",
     "State",
+    "Strategy",
+    "StrategyError",
     "Succeeded",
     "WorstCase",
     "accept_on",
@@ -88,6 +110,7 @@ __all__ = [
     "hints",
     "history",
     "idempotent",
+    "load",
     "message",
     "method",
     "network",

@@ -77,7 +77,7 @@ class APIError(Exception):
             line += f": {said[:_LONGEST_MESSAGE]}"
         if self.request_id:
             line += f" (request {self.request_id[:_LONGEST_MESSAGE]})"
-        return "".join(char if char.isprintable() else " " for char in " ".join(line.split()))
+        return " ".join("".join(char if char.isprintable() else " " for char in line).split())
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A client's response holds sockets and locks, which neither pickle nor travel.

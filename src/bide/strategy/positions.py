@@ -20,7 +20,7 @@ _STRING: Final = re.compile(
     r'''"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?'{3,5}|"(?:\\.|[^"\\\n])*+"|'[^'\n]*+\'''',
     re.DOTALL,
 )
-_SCALAR: Final = re.compile(r"[^\n,\]}\#]*+")
+_SCALAR: Final = re.compile(r"""[^\n,\[\]{}\#"']*+""")
 _NEXT_LINE: Final = re.compile(r"[^\n]*+\n?")
 _ESCAPE: Final = re.compile(r"\\(?:u.{4}|U.{8}|x..|[ \t]*\n[ \t\n]*|.)", re.DOTALL)
 _DEEPEST: Final = 8
@@ -210,8 +210,12 @@ class Document:
 
     def __attrs_post_init__(self) -> None:
         spots: dict[Path, Spot] = {}
-        for path, spot in locate(self.text):
+        located = locate(self.text)
+        for path, spot in located:
             spots.setdefault(path, spot)
+        for path, spot in located:  # tables that no header names: where their first key stands
+            for size in range(1, len(path)):
+                spots.setdefault(path[:size], attrs.evolve(spot, value=spot.end, value_end=spot.end))
         object.__setattr__(self, "_spots", spots)
         breaks = (at + 1 for at, char in enumerate(self.text) if char == "\n")
         object.__setattr__(self, "_lines", [0, *breaks])
@@ -221,7 +225,8 @@ class Document:
     ) -> Finding:
         """Return a finding about a key, or about its value; where the key is missing, about its table."""
         spot = self._nearest(path)
-        start, end = (spot.value, spot.value_end) if value and path in self._spots else (spot.start, spot.end)
+        asked = value and path in self._spots and spot.value < spot.value_end
+        start, end = (spot.value, spot.value_end) if asked else (spot.start, spot.end)
         return self.finding_at(code, start, end, message, key=shown(path), advice=advice)
 
     def finding_within(self, code: str, path: Path, message: str, start: int, width: int) -> Finding:

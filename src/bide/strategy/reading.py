@@ -32,7 +32,7 @@ _ERROR: Final = ("status", "decision", "meaning", "resolution", "raises", "metho
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _API_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _METHOD: Final = re.compile(r"[A-Z]{1,32}")
-_AT_LINE: Final = re.compile(r"\s*\(at line (\d+), column (\d+)\)$")
+_PLACE: Final = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
 _KINDS: Final[dict[type, str]] = {
     str: "a text", bool: "true or false", int: "a whole number", float: "a number", list: "a list", dict: "a table",
 }  # fmt: skip
@@ -74,32 +74,41 @@ def _bad_toml(document: Document, error: Exception) -> Finding:
     if isinstance(error, RecursionError):
         return document.finding_at("bad-toml", 0, 1, "this is nested too deeply to be read")
     said = str(error)
-    place = _AT_LINE.search(said)
-    lines = document.text.split("\n")
-    last = len(lines) if "end of document" in said else 1
-    line = min(int(place[1]) if place else last, len(lines))
-    start = sum(len(one) + 1 for one in lines[: line - 1])
-    twice = _said_twice(document, start, start + len(lines[line - 1])) if place else None
+    at = _place_of(said, document.text)
+    again = said.startswith(("Cannot declare", "Cannot overwrite", "Duplicate"))
+    twice = _said_twice(document, at) if again else None
     if twice is not None:
         return twice
-    at = min(start + (int(place[2]) - 1 if place else len(lines[line - 1])), len(document.text))
     advice = "a text stands in quotes, as in default = 'throttled'" if "Invalid value" in said else None
-    what = _AT_LINE.sub("", said).removesuffix("(at end of document)").strip()[:200]
-    return document.finding_at("bad-toml", at, at + 1, f"this is no TOML: {what}", advice=advice)
+    what = f"this is no TOML: {_PLACE.sub('', said)[:200]}"
+    return document.finding_at("bad-toml", at, at + 1, what, advice=advice)
 
 
-def _said_twice(document: Document, start: int, end: int) -> Finding | None:
-    """Return the finding for a key that stands on a line and already stood on an earlier one, or None."""
-    seen: dict[Path, Spot] = {}
-    for path, spot in locate(document.text[:end]):
-        first = seen.setdefault(path, spot)
-        if spot.start < start or first is spot or not path:
-            continue
-        line = document.text[: first.start].count("\n") + 1
-        code = "duplicate-code" if path[0] == "errors" and len(path) == 2 else "duplicate-key"
-        what = "is catalogued twice" if code == "duplicate-code" else "stands here twice"
-        message = f"{path[-1][:60]!r} {what}; the first is on line {line}"
-        return document.finding_at(code, spot.start, spot.end, message, key=shown(path))
+def _place_of(said: str, text: str) -> int:
+    """Return the offset that an error of `tomllib` tells, which has it in its text alone."""
+    place = _PLACE.search(said)
+    if place is None:
+        return 0
+    if place["line"] is None:
+        return len(text)
+    before = text.split("\n")[: int(place["line"]) - 1]
+    return min(sum(len(line) + 1 for line in before) + int(place["column"]) - 1, len(text))
+
+
+def _said_twice(document: Document, at: int) -> Finding | None:
+    """Return the finding for the key before an offset, if it stood in the file already."""
+    located = locate(document.text[:at])
+    first: dict[Path, Spot] = {}
+    for path, spot in located:
+        first.setdefault(path, spot)
+    last = located[-1][1].start if located else 0
+    for path, spot in located:
+        if first[path] is not spot and spot.start <= last <= max(spot.end, spot.value_end):
+            line = document.text.count("\n", 0, first[path].start) + 1
+            code = "duplicate-code" if path[0] == "errors" and len(path) == 2 else "duplicate-key"
+            what = "is catalogued twice" if code == "duplicate-code" else "stands here twice"
+            message = f"{path[-1][:60]!r} {what}; the first is on line {line}"
+            return document.finding_at(code, spot.start, spot.end, message, key=shown(path))
     return None
 
 

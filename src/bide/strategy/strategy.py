@@ -64,7 +64,8 @@ class Strategy(Contents):
         if self._accepted(outcome, status, known):
             return None
         code = outcome.read_code(self.read.code)
-        message = outcome.read_message(self.read.message)
+        # Of an exception only the response that it carries: its text may quote the URL, with what is secret there.
+        message = attrs.evolve(outcome, error=None).read_message(self.read.message)
         error = class_for(status, known.raises if known else None)(
             status,
             code,
