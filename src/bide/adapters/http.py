@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import zlib
 from abc import abstractmethod
-from collections.abc import Mapping
-from math import inf
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
 from typing import Any, Final, Protocol, TypedDict, Unpack
 
 from bide.engine.call import Call
 from bide.engine.clock import Clock, RandomSource
 from bide.engine.events import Listener
 from bide.engine.history import exhausted
+from bide.engine.nesting import tick
 from bide.engine.readers import has_key
 from bide.engine.runtime import Runtime, bind
 from bide.engine.settings import Settings
@@ -24,16 +25,19 @@ DRAINED: Final = 65_536
 PEEKED: Final = 65_536
 """Bytes of a body, decoded, that rules may look into."""
 DRAIN_PATIENCE: Final = 0.5
-"""Seconds without a byte after which a rejected response is closed instead."""
+"""Real seconds that reading it may take; past them it is closed."""
+NEW_CONNECTION: Final = frozenset({408, 421})
+"""Statuses after which the next attempt gets another connection."""
 _SHORTEST_TIMEOUT: Final = 0.001
-_NEW_CONNECTION: Final = frozenset({408, 421})
+_MOST_BOUND: Final = 256
+_GZIP: Final = b"\x1f\x8b"
 
 
 class Source(Protocol):
     """Where policies come from, one for each endpoint: `bide.Routes`, a `bide.Strategy`, or yours."""
 
-    def policy_for(self, method: str, url: str) -> Policy:
-        """Return the policy for a request."""
+    def policy_for(self, method: str, url: str) -> Policy | None:
+        """Return the policy for a request, or None when it is to be sent once, whatever comes of it."""
         ...
 
 
@@ -54,47 +58,51 @@ class Selector:
         PolicyError: neither a policy nor a source of policies; or options beside a runtime, which has its own.
     """
 
-    __slots__ = ("_bound", "_only", "_options", "_source")
+    __slots__ = ("_bound", "_only", "_source")
 
     def __init__(self, policy: Policy | Runtime | Source, **options: Unpack[Options]) -> None:
-        self._options = options
-        self._bound: dict[Policy, Settings] = {}
         self._only: Settings | None = None
         self._source: Source | None = None
+        self._bound: Callable[[Policy], Settings] = lru_cache(_MOST_BOUND)(partial(_bound, options))
         if isinstance(policy, Runtime):
             if options:
                 raise PolicyError("a runtime is bound already: say these options to policy.bind(...)")
             self._only = policy.settings
         elif isinstance(policy, Policy):
-            self._only = bind(policy, **options).settings
+            self._only = _bound(options, policy)
         elif callable(getattr(policy, "policy_for", None)):
             self._source = policy
         else:
             raise PolicyError(f"an adapter takes a policy, routes or a strategy; got {policy!r:.60}")
 
-    def settings(self, method: str, url: str) -> Settings:
-        """Return the bound policy of a request."""
-        if self._only is not None:
+    def settings(self, method: str, url: object) -> Settings | None:
+        """Return the bound policy of a request; None when its endpoint has none."""
+        if self._source is None:
             return self._only
-        assert self._source is not None
-        policy = self._source.policy_for(method, url)
-        bound = self._bound.get(policy)
-        if bound is None:
-            bound = self._bound[policy] = bind(policy, **self._options).settings
-        return bound
+        policy = self._source.policy_for(method, str(url))
+        return None if policy is None else self._bound(policy)
+
+
+def _bound(options: Options, policy: Policy) -> Settings:
+    return bind(policy, **options).settings
 
 
 class RequestCall(Call):
-    """One request's use of a policy: its outcomes know the request, and its bodies are sent again or not at all."""
+    """
+    One request's use of a policy: its outcomes know the request, and its bodies are sent again or not at all.
 
-    __slots__ = ("_keyed", "method", "url")
+    `url` and `headers` are read when an outcome is asked about them, and not before.
+    """
 
-    def __init__(self, settings: Settings, method: str, url: str, headers: Mapping[str, str]) -> None:
+    __slots__ = ("_headers", "_url", "method")
+
+    def __init__(self, settings: Settings, method: str, url: object, headers: Iterable[str]) -> None:
         started = settings.clock.monotonic() if settings.needs_clock else None
         super().__init__(settings, _named(method), started)
+        self.since = tick()
         self.method = method
-        self.url = url
-        self._keyed = has_key(headers)
+        self._url = url
+        self._headers = headers
 
     @abstractmethod
     def replayable(self) -> bool:
@@ -113,7 +121,7 @@ class RequestCall(Call):
         """Return the beginning of a response's body, decoded, if it was read ahead."""
 
     def failed(self, error: Exception) -> bool:
-        return self._goes_on(self._outcome(error=error, exhausted=exhausted(error)), error)
+        return self._goes_on(self._outcome(error=error, exhausted=exhausted(error, self.since)), error)
 
     def returned(self, value: Any) -> bool:
         status = self.status_of(value)
@@ -121,41 +129,47 @@ class RequestCall(Call):
             self._end_well(str(status))
             return False
         outcome = self._outcome(
-            status=status, headers=self.headers_of(value), body=self.peeked(value), exhausted=exhausted(value)
+            status=status,
+            headers=self.headers_of(value),
+            body=self.peeked(value),
+            exhausted=exhausted(value, self.since),
         )
         return self.judged(outcome, value)
 
     def _outcome(self, **facts: Any) -> Outcome:
         return Outcome(
             method=self.method,
-            url=self.url,
-            idempotency_key=self._keyed,
+            url=str(self._url),
+            idempotency_key=has_key(self._headers),
             replayable=self.replayable(),
             elapsed=self._took(),
             **facts,
         )
 
-    def shrunk(self, seconds: float | None) -> float | None:
-        """Return a client's timeout, shortened to what the policy allows an attempt that begins now."""
-        allowed = self.time_allowed()
-        if allowed == inf:
-            return seconds
-        allowed = max(allowed, _SHORTEST_TIMEOUT)
-        return allowed if seconds is None else min(seconds, allowed)
+    def shrunk(self, seconds: float | None) -> float:
+        """Return a client's timeout, shortened to the time that the policy allows an attempt which begins now."""
+        return shortened(seconds, self.time_allowed())
 
 
-def _named(method: str) -> Any:
+def shortened(seconds: float | None, allowed: float) -> float:
+    """Return a client's timeout, no longer than what is allowed, and never 0, which clients take for "at once"."""
+    allowed = max(allowed, _SHORTEST_TIMEOUT)
+    return allowed if seconds is None else min(seconds, allowed)
+
+
+@lru_cache(64)
+def _named(method: str) -> Callable[[], None]:
     """Return what a request's events are named after: the method, since addresses may hold secrets."""
 
     def request() -> None: ...
 
-    request.__qualname__ = f"{method[:16]} request"
+    request.__qualname__ = f"{method[:16] if method.isprintable() else '?'} request"
     return request
 
 
 def worth_draining(status: int, headers: list[tuple[str, str]]) -> bool:
     """Tell whether reading a rejected response to its end may save its connection for the next attempt."""
-    if status in _NEW_CONNECTION:
+    if status in NEW_CONNECTION:
         return False
     for name, value in headers:
         if name.lower() == "content-length" and value.isdecimal() and value.isascii():
@@ -164,14 +178,35 @@ def worth_draining(status: int, headers: list[tuple[str, str]]) -> bool:
 
 
 def decoded(raw: bytes, headers: list[tuple[str, str]]) -> bytes | None:
-    """Return the first 64 KiB of a body as it was before `Content-Encoding`; None when that cannot be told safely."""
+    """Return a body as it was before `Content-Encoding`; None when it is longer than 64 KiB, or cannot be told."""
     codings = [value.strip().lower() for name, value in headers if name.lower() == "content-encoding"]
     codings = [coding for coding in codings if coding not in ("", "identity")]
-    if not codings:
-        return raw[:PEEKED]
-    if codings not in (["gzip"], ["x-gzip"], ["deflate"]):
-        return None
     try:
-        return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(raw, PEEKED)
+        if codings in (["gzip"], ["x-gzip"]):
+            raw = _inflated(raw, zlib.MAX_WBITS | 16)
+        elif codings == ["deflate"]:
+            raw = _inflated(raw, zlib.MAX_WBITS if _has_zlib_header(raw) else -zlib.MAX_WBITS)
+        elif codings:
+            return None
     except zlib.error:
         return None
+    return raw if len(raw) <= PEEKED else None
+
+
+def _inflated(raw: bytes, bits: int) -> bytes:
+    """Return one byte more than may be looked at, at most; gzip members follow one another."""
+    parts: list[bytes] = []
+    room = PEEKED + 1
+    while room:
+        member = zlib.decompressobj(bits)
+        parts.append(member.decompress(raw, room))
+        room -= len(parts[-1])
+        raw = member.unused_data
+        if not raw.startswith(_GZIP):
+            break
+    return b"".join(parts)
+
+
+def _has_zlib_header(raw: bytes) -> bool:
+    """Tell what RFC 9110 calls deflate from the bare deflate that some servers send under that name."""
+    return len(raw) > 1 and raw[0] & 15 == zlib.DEFLATED and int.from_bytes(raw[:2], "big") % 31 == 0

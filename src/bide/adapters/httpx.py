@@ -6,8 +6,8 @@ from typing import Any, TypeVar, Unpack
 
 import httpx
 
-from bide.adapters import httpx_like
-from bide.adapters.http import Options, Source
+from bide.adapters import httpx_bodies, httpx_like
+from bide.adapters.http import Options, Selector, Source
 from bide.engine.runtime import Runtime
 from bide.policy.policy import Policy
 
@@ -16,11 +16,11 @@ __all__ = ["AsyncRetryTransport", "RetryTransport", "install"]
 ClientT = TypeVar("ClientT", httpx.Client, httpx.AsyncClient)
 
 
-class _Replayed(httpx_like.Replayed, httpx.SyncByteStream):
+class _Replayed(httpx_bodies.Replayed, httpx.SyncByteStream):
     """A body read ahead, as httpx takes it."""
 
 
-class _AsyncReplayed(httpx_like.AsyncReplayed, httpx.AsyncByteStream):
+class _AsyncReplayed(httpx_bodies.AsyncReplayed, httpx.AsyncByteStream):
     """A body read ahead, as httpx takes it."""
 
 
@@ -59,17 +59,12 @@ def install(
     Return the same client, retrying by a policy; its proxies, mounts, limits and certificates stay as they are.
 
     Raises:
-        PolicyError: the client retries already, or is no client of httpx.
+        PolicyError: the client retries already, or is no client of httpx; not a policy; not the name of a header.
     """
     if isinstance(client, httpx.AsyncClient):
-        return httpx_like.install(
-            client,
-            policy,
-            AsyncRetryTransport,
-            httpx.AsyncBaseTransport,
-            count_header=count_header,
-            **options,
-        )
-    return httpx_like.install(
-        client, policy, RetryTransport, httpx.BaseTransport, count_header=count_header, **options
-    )
+        make: type[httpx_like.Transport] = AsyncRetryTransport
+    elif isinstance(client, httpx.Client):
+        make = RetryTransport
+    else:
+        raise httpx_like.refused(client, "httpx")
+    return httpx_like.install(client, Selector(policy, **options), make, count_header=count_header)

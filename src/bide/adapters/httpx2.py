@@ -6,8 +6,8 @@ from typing import Any, TypeVar, Unpack
 
 import httpx2
 
-from bide.adapters import httpx_like
-from bide.adapters.http import Options, Source
+from bide.adapters import httpx_bodies, httpx_like
+from bide.adapters.http import Options, Selector, Source
 from bide.engine.runtime import Runtime
 from bide.policy.policy import Policy
 
@@ -16,11 +16,11 @@ __all__ = ["AsyncRetryTransport", "RetryTransport", "install"]
 ClientT = TypeVar("ClientT", httpx2.Client, httpx2.AsyncClient)
 
 
-class _Replayed(httpx_like.Replayed, httpx2.SyncByteStream):
+class _Replayed(httpx_bodies.Replayed, httpx2.SyncByteStream):
     """A body read ahead, as httpx2 takes it."""
 
 
-class _AsyncReplayed(httpx_like.AsyncReplayed, httpx2.AsyncByteStream):
+class _AsyncReplayed(httpx_bodies.AsyncReplayed, httpx2.AsyncByteStream):
     """A body read ahead, as httpx2 takes it."""
 
 
@@ -59,17 +59,12 @@ def install(
     Return the same client, retrying by a policy; its proxies, mounts, limits and certificates stay as they are.
 
     Raises:
-        PolicyError: the client retries already, or is no client of httpx2.
+        PolicyError: the client retries already, or is no client of httpx2; not a policy; not the name of a header.
     """
     if isinstance(client, httpx2.AsyncClient):
-        return httpx_like.install(
-            client,
-            policy,
-            AsyncRetryTransport,
-            httpx2.AsyncBaseTransport,
-            count_header=count_header,
-            **options,
-        )
-    return httpx_like.install(
-        client, policy, RetryTransport, httpx2.BaseTransport, count_header=count_header, **options
-    )
+        make: type[httpx_like.Transport] = AsyncRetryTransport
+    elif isinstance(client, httpx2.Client):
+        make = RetryTransport
+    else:
+        raise httpx_like.refused(client, "httpx2")
+    return httpx_like.install(client, Selector(policy, **options), make, count_header=count_header)

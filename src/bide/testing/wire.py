@@ -62,6 +62,7 @@ class Wire:
     """One accepted connection, read as HTTP/1.1 requests and written as bytes."""
 
     def __init__(self, sock: socket.socket) -> None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # head and body go out in two sends, without a pause
         self._sock = sock
         self._reader = _new_reader()
         self._left_over = b""
