@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Final, Self
 
 from bide.engine.call import Call
+from bide.engine.nesting import tick
 from bide.engine.runtime import Runtime, bind
 from bide.policy.errors import PolicyError
 from bide.policy.policy import Policy
+
+_NOTHING: Final = object()
+
+
+class BlockCall(Call):
+    """The call of a block: no loop or wrapper of ours is on the stack while the block runs."""
+
+    __slots__ = ()
+    frames: ClassVar[int] = 0
 
 
 class Attempt:
@@ -17,20 +26,23 @@ class Attempt:
     One run of the block; `number` counts from 1.
 
     An exception that the policy retries ends the block quietly, and the loop goes on. Hand a response or value that
-    the policy should judge to `returned(value)`.
+    the policy should judge to `returned(value)`; when the block raises after that, the exception is judged instead.
     """
 
-    __slots__ = ("_call", "_entered", "_goes_on", "number")
+    __slots__ = ("_call", "_entered", "_goes_on", "_left", "_value", "number")
 
     def __init__(self, call: Call, number: int) -> None:
         self.number = number
         self._call = call
-        self._goes_on = False
-        self._entered = False
+        self._value: object = _NOTHING
+        self._entered = self._left = self._goes_on = False
 
     def returned(self, value: object) -> None:
         """Let the policy judge what this attempt came to: when it is worth another attempt, the loop goes on."""
-        self._goes_on = self._call.returned(value)
+        if self._left:
+            self._goes_on = self._call.returned(value)
+        else:
+            self._value = value
 
     @property
     def time_allowed(self) -> float:
@@ -44,10 +56,67 @@ class Attempt:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
+        self._left = True
+        value, self._value = self._value, _NOTHING
         if error is None:
+            self._goes_on = value is not _NOTHING and self._call.returned(value)
             return False
         self._goes_on = isinstance(error, Exception) and self._call.failed(error)
         return self._goes_on
+
+    def goes_on(self) -> bool:
+        """
+        Tell whether another attempt follows.
+
+        Raises:
+            PolicyError: the block did not enter this attempt, so that nothing of it can be retried.
+        """
+        if not self._entered:
+            raise PolicyError("put the loop's body into `with attempt:`, or nothing of it can be retried")
+        return self._goes_on
+
+
+class Attempts:
+    """The attempts of one call: each `next` waits as long as the policy says, or ends the loop."""
+
+    __slots__ = ("_call", "_last")
+
+    def __init__(self, call: Call) -> None:
+        call.since = tick()
+        self._call = call
+        self._last: Attempt | None = None
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Attempt:
+        call = self._call
+        if self._last is not None:
+            if not self._last.goes_on():
+                raise StopIteration
+            if call.rejected is not None:
+                call.release()
+            call.settings.clock.sleep(call.delay or 0.0)
+        return self._begun()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Attempt:
+        call = self._call
+        if self._last is not None:
+            if not self._last.goes_on():
+                raise StopAsyncIteration
+            if call.rejected is not None:
+                await call.arelease()
+            await call.settings.clock.asleep(call.delay or 0.0)
+        return self._begun()
+
+    def _begun(self) -> Attempt:
+        if self._last is not None:
+            self._call.next_attempt()
+        self._last = Attempt(self._call, self._call.attempt)
+        return self._last
 
 
 class Retrying:
@@ -58,49 +127,37 @@ class Retrying:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
-    def __iter__(self) -> Iterator[Attempt]:
-        call = self._runtime.open(_block)
-        attempt = Attempt(call, 1)
-        yield attempt
-        while self._another(attempt):
-            if call.rejected is not None:
-                call.release()
-            call.settings.clock.sleep(call.delay or 0.0)
-            attempt = self._next(call)
-            yield attempt
+    def __iter__(self) -> Attempts:
+        return self._attempts()
 
-    async def __aiter__(self) -> AsyncIterator[Attempt]:
-        call = self._runtime.open(_block)
-        attempt = Attempt(call, 1)
-        yield attempt
-        while self._another(attempt):
-            if call.rejected is not None:
-                await call.arelease()
-            await call.settings.clock.asleep(call.delay or 0.0)
-            attempt = self._next(call)
-            yield attempt
+    def __aiter__(self) -> Attempts:
+        return self._attempts()
 
-    @staticmethod
-    def _another(attempt: Attempt) -> bool:
-        if not attempt._entered:  # noqa: SLF001  # the two are one mechanism
-            raise PolicyError("put the loop's body into `with attempt:`, or nothing of it can be retried")
-        return attempt._goes_on  # noqa: SLF001
-
-    @staticmethod
-    def _next(call: Call) -> Attempt:
-        call.next_attempt()
-        return Attempt(call, call.attempt)
+    def _attempts(self) -> Attempts:
+        settings = self._runtime.settings
+        started = settings.clock.monotonic() if settings.needs_clock else None
+        return Attempts(BlockCall(settings, _block, started))
 
 
 def retrying(policy: Policy | Runtime, /, **options: Any) -> Retrying:
     """
     Return what to loop over to retry a block of code.
 
-    Write `for attempt in retrying(policy): with attempt: ...`.
+    Write `for attempt in retrying(policy): with attempt: ...`, and `async for` in coroutines; leaving the loop early is
+    leaving the call. Nothing can interrupt a block: hand `attempt.time_allowed` to what it waits for.
 
-    Options are those of `policy.bind`. Use `async for` in coroutines; leaving the loop early is leaving the call.
+    Options are those of `policy.bind`.
+
+    Raises:
+        PolicyError: not a policy; or options beside a runtime, which has its own.
     """
-    return Retrying(bind(policy, **options) if isinstance(policy, Policy) else policy)
+    if isinstance(policy, Policy):
+        return Retrying(bind(policy, **options))
+    if not isinstance(policy, Runtime):
+        raise PolicyError(f"retrying() takes a policy; got {policy!r:.60}")
+    if options:
+        raise PolicyError("a runtime is bound already: say these options to policy.bind(...)")
+    return Retrying(policy)
 
 
 def _block() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from bide.engine.chaining import chain
 from bide.engine.events import AttemptFailed, ConditionFailed, GaveUp, RetryScheduled, Succeeded
-from bide.engine.history import KEPT, History, Record, keep
+from bide.engine.history import KEPT, History, Record, keep, spend
+from bide.engine.nesting import another_waits, tick
 from bide.engine.readers import outcome_of_error, outcome_of_value, reader_for
 from bide.engine.timeouts import bounded
 from bide.policy.decision import Accept, GiveUp, Reason, Retry, State
@@ -28,9 +30,11 @@ class Call:
     """
 
     __slots__ = (
-        "attempt", "began", "delay", "entries", "fn", "last", "previous", "rejected", "settings", "spent", "started",
-        "used",
+        "attempt", "began", "delay", "entries", "fn", "last", "previous", "rejected", "settings", "since", "spent",
+        "started", "used",
     )  # fmt: skip
+    frames: ClassVar[int] = 1
+    """How many loops or wrappers on the stack are this call's own."""
 
     def __init__(self, settings: Settings, fn: Callable[..., Any], started: float | None = None) -> None:
         self.settings = settings
@@ -44,6 +48,9 @@ class Call:
         self.spent = [0.0] * settings.size
         self.entries: list[Entry] = []
         self.rejected: object = None
+        self.since: int | None = (
+            None  # the tick after which a history is news; None: nobody looked at the time
+        )
 
     @classmethod
     def taken_over(
@@ -61,18 +68,29 @@ class Call:
 
     def failed(self, error: Exception) -> bool:
         """Take in what an attempt raised, and tell whether another follows after `delay` seconds."""
-        outcome = outcome_of_error(error, elapsed=self._took(), body=self.settings.reads_error_bodies)
+        _forget_older_attempts(error)
+        try:
+            outcome = outcome_of_error(
+                error, elapsed=self._took(), body=self.settings.reads_error_bodies, since=self.since
+            )
+        except Exception as fault:  # a reader's, or a clock's
+            self._report(fault, error)
+            return False
         return self._goes_on(outcome, error)
 
     def returned(self, value: object) -> bool:
         """Take in what an attempt returned, and tell whether another follows after `delay` seconds."""
         settings = self.settings
-        if not settings.judges_values or (reader_for(value) is None and not settings.sees_values):
-            self._end_well()
+        try:
+            if not settings.judges_values or (reader_for(value) is None and not settings.sees_values):
+                self._end_well()
+                return False
+            outcome = outcome_of_value(value, elapsed=self._took(), since=self.since)
+            if outcome.status in settings.body_statuses:
+                outcome = outcome_of_value(value, elapsed=outcome.elapsed, body=True, since=self.since)
+        except Exception as fault:
+            self._report(fault, value)
             return False
-        outcome = outcome_of_value(value, elapsed=self._took())
-        if outcome.status in settings.body_statuses:
-            outcome = outcome_of_value(value, elapsed=outcome.elapsed, body=True)
         return self.judged(outcome, value)
 
     def judged(self, outcome: Outcome, value: object) -> bool:
@@ -88,19 +106,28 @@ class Call:
         if self.started is not None:
             self.began = self.settings.clock.monotonic()
 
-    def release(self) -> Any:
+    def release(self) -> None:
         """Let go of a rejected response before the wait, so that its connection can serve the next attempt."""
         rejected, self.rejected = self.rejected, None
-        reader = reader_for(rejected)
-        return reader.release(rejected) if reader is not None else None
+        try:
+            reader = reader_for(rejected)
+            if reader is not None:
+                reader.release(rejected)
+        except Exception as fault:  # a connection that cannot be given back is lost; the call is not
+            self._report(fault, rejected)
 
     async def arelease(self) -> None:
         """Let go of a rejected response, awaiting its client where that is how it is done."""
-        released = self.release()
-        if isinstance(released, Awaitable):
-            await released
+        rejected, self.rejected = self.rejected, None
+        try:
+            reader = reader_for(rejected)
+            released = None if reader is None else reader.release(rejected)
+            if isinstance(released, Awaitable):
+                await released
+        except Exception as fault:  # as above
+            self._report(fault, rejected)
 
-    async def bounded(self, *args: Any, **kwargs: Any) -> Any:
+    async def bounded(self, /, *args: Any, **kwargs: Any) -> Any:
         """Run one attempt of the coroutine function, bounded by the timeout and by what is left of the deadline."""
         return await bounded(self.settings.clock, self.time_allowed(), self.fn, *args, **kwargs)
 
@@ -115,8 +142,23 @@ class Call:
     # -- what follows
 
     def _goes_on(self, outcome: Outcome, raw: object) -> bool:
+        try:
+            decision = self.settings.policy.decide(outcome, self._state())
+        except Exception as fault:  # a condition or delay of the user's: the call's own outcome stands
+            self._report(fault, raw)
+            return False
+        if isinstance(decision, Retry):
+            self._schedule(decision, outcome, raw)
+            return True
+        if isinstance(decision, Accept):
+            self._accept(decision, outcome, raw)
+        else:
+            self._give_up(decision, outcome, raw)
+        return False
+
+    def _state(self) -> State:
         settings = self.settings
-        state = State(
+        return State(
             attempt=self.attempt,
             elapsed=self._elapsed(),
             draw=settings.random(),
@@ -126,63 +168,51 @@ class Call:
             previous=self.previous,
             last=self.last,
         )
-        try:
-            decision = settings.policy.decide(outcome, state)
-        except Exception as fault:  # a condition or delay of the user's: the call's own outcome stands
-            self._report(fault, raw)
-            return False
-        if isinstance(decision, Retry):
-            self._schedule(decision, outcome)
-            return True
-        if isinstance(decision, Accept):
-            self._end_well(_told(outcome))
-            return False
-        self._give_up(decision, outcome, raw)
-        return False
 
-    def _schedule(self, retry: Retry, outcome: Outcome) -> None:
+    def _schedule(self, retry: Retry, outcome: Outcome, raw: object) -> None:
         told, rule, source = _told(outcome), retry.rule, retry.span.source
         self._enter((told, rule, retry.delay, None, source))
         if self.settings.listening():
             name = self.settings.name_of(self.fn)
-            self.settings.tell(AttemptFailed(name, self.attempt, told, rule))
-            self.settings.tell(RetryScheduled(name, self.attempt, told, rule, retry.delay, source))
+            self.settings.tell(AttemptFailed(name, self.attempt, told, rule), raw)
+            self.settings.tell(RetryScheduled(name, self.attempt, told, rule, retry.delay, source), raw)
         self.used[rule] += 1
         self.spent[rule] += outcome.elapsed + retry.delay
         self.attempt += 1
         self.delay = retry.delay
         self.last = retry.last
+        self.since = tick()
         if source is None:
             self.previous = retry.delay
+
+    def _accept(self, accepted: Accept, outcome: Outcome, raw: object) -> None:
+        told = _told(outcome)
+        if self.entries:
+            self._enter((told, accepted.rule, None, accepted.reason, None))
+            keep(raw, History(self._records(), accepted.reason, self.attempt))
+        self._end_well(told)
 
     def _give_up(self, gave_up: GiveUp, outcome: Outcome, raw: object) -> None:
         if gave_up.rule is None and not self.entries:
             return  # no rule is about it, and there was no retry: it is handed back as it came
-        told = _told(outcome)
-        self._enter((told, gave_up.rule, None, gave_up.reason, None))
-        records = self._records()
-        keep(raw, History(records, gave_up.reason, self.attempt, gave_up.retry_at))
-        self.settings.tell(
-            GaveUp(
-                self.settings.name_of(self.fn),
-                self.attempt,
-                told,
-                gave_up.reason,
-                gave_up.rule,
-                gave_up.retry_at,
-            )
-        )
+        told, reason = _told(outcome), gave_up.reason
+        self._enter((told, gave_up.rule, None, reason, None))
+        inner = spend(raw) if reason is Reason.INNER_EXHAUSTED else None
+        kept = History(self._records(), reason, self.attempt, gave_up.retry_at, inner)
+        keep(raw, kept, awaited=another_waits(self.frames))
+        name = self.settings.name_of(self.fn)
+        self.settings.tell(GaveUp(name, self.attempt, told, reason, gave_up.rule, gave_up.retry_at), raw)
 
     def _end_well(self, told: str = "value") -> None:
         if self.attempt > 1 and self.settings.listening():
             self.settings.tell(Succeeded(self.settings.name_of(self.fn), self.attempt, told))
 
     def _report(self, fault: Exception, raw: object) -> None:
-        """Chain a fault of a condition to the user's error, and report it once; neither replaces the other."""
-        if isinstance(raw, BaseException):
-            chain(raw, fault)
+        """Report a fault of the user's own code once, and chain it to the user's error; neither replaces the other."""
         name = self.settings.name_of(self.fn)
-        self.settings.tell(ConditionFailed(name, self.attempt, _name_of(raw), fault))
+        self.settings.report(ConditionFailed(name, self.attempt, _name_of(raw), fault))
+        if isinstance(raw, BaseException):
+            chain(raw, fault, "a condition, delay or reader of the policy")
 
     def _enter(self, entry: Entry) -> None:
         if len(self.entries) == KEPT:
@@ -200,18 +230,13 @@ class Call:
         return 0.0 if self.began is None else max(0.0, self.settings.clock.monotonic() - self.began)
 
 
-def chain(error: BaseException, fault: Exception) -> None:
-    """Hang a fault at the end of an error's context, and say so in a note."""
-    end, seen = error, {id(error), id(fault)}
-    while end.__context__ is not None and id(end.__context__) not in seen:
-        end = end.__context__
-        seen.add(id(end))
-    fault.__context__ = None  # it was raised while the error was handled: the chain would be a circle
-    if end is not fault:
-        end.__context__ = fault
-    error.add_note(
-        f"bide: a condition or delay of the policy raised {type(fault).__name__}; nothing was retried for it"
-    )
+def _forget_older_attempts(error: Exception) -> None:
+    """Cut from a traceback what earlier attempts left there: raising one instance again and again adds to it."""
+    newest = entry = error.__traceback__
+    while newest is not None and entry is not None and entry.tb_next is not None:
+        if entry.tb_next.tb_frame is newest.tb_frame:
+            entry.tb_next = None
+        entry = entry.tb_next
 
 
 def _told(outcome: Outcome) -> str:

@@ -30,7 +30,7 @@ class Clock(Protocol):
         """Block for these seconds."""
         ...
 
-    async def asleep(self, seconds: float, /) -> None:
+    def asleep(self, seconds: float, /) -> Coroutine[Any, Any, None]:
         """Let other tasks run for these seconds; a checkpoint even at 0."""
         ...
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast, overload
 
 import attrs
 
+from bide.engine.nesting import tick
 from bide.policy.decision import EXHAUSTED, Reason
 
 KEPT: Final = 100
@@ -35,14 +36,24 @@ class Record:
 
 @attrs.frozen
 class History(Sequence[Record]):
-    """The attempts of one call, oldest first; of a very long call the last hundred."""
+    """
+    The attempts of one call, oldest first; of a very long call the last hundred.
+
+    `reason` says why there were no more, `attempts` how many there were, `retry_at` (epoch seconds) when one would be
+    welcome. `inner` is the history of a policy inside this one, when that had exhausted its attempts already.
+    """
 
     records: tuple[Record, ...]
     reason: Reason
     attempts: int
     retry_at: float | None = None
+    inner: History | None = None
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Record, ...]: ...
+    def __getitem__(self, index: int | slice) -> Record | tuple[Record, ...]:
         return self.records[index]
 
     def __len__(self) -> int:
@@ -52,36 +63,80 @@ class History(Sequence[Record]):
         return "\n".join(_lines(self))
 
 
+class Mark:
+    """
+    A history where it is kept, and whether it is news to somebody.
+
+    `awaited`: another call of ours waited for the one that left it. `serial`: when it was left. Exceptions and
+    responses may be raised and returned again by later calls, to which an old mark says nothing.
+    """
+
+    __slots__ = ("awaited", "history", "serial")
+
+    def __init__(self, history: History, *, awaited: bool = False) -> None:
+        self.history = history
+        self.awaited = awaited
+        self.serial = tick()
+
+    def news(self, since: int | None) -> bool:
+        """Tell whether this was left while the attempt that now came to it was running, as far as can be told."""
+        return self.awaited or (since is not None and self.serial > since)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Mark, (self.history,)  # from another process: left just now, as far as this one can tell
+
+
 def history(of: object) -> History | None:
     """
     Return the attempts behind an exception or a response that came out of a policy, or None when there are none.
 
     A call that succeeds at once, or fails with what no rule is about, leaves no history.
     """
-    return next((mark for one in _behind(of) if (mark := _mark_of(one)) is not None), None)
+    return next((mark.history for mark in _marks(of)), None)
 
 
-def exhausted(of: object) -> bool:
-    """Tell whether a policy has already retried this, or what it was raised from, and given up."""
-    found = history(of)
-    return found is not None and found.reason in EXHAUSTED
+def exhausted(of: object, since: int | None = None) -> bool:
+    """Tell whether a policy inside this attempt has already retried what it came to, and given up."""
+    return any(mark.history.reason in EXHAUSTED and mark.news(since) for mark in _marks(of))
 
 
-def keep(of: object, kept: History) -> None:
+def spend(of: object) -> History | None:
+    """Return the history that a policy inside left, and let nobody else be told of it: it is news but once."""
+    marks = list(_marks(of))
+    for mark in marks:
+        mark.awaited, mark.serial = False, 0
+    return marks[0].history if marks else None
+
+
+def keep(of: object, kept: History, *, awaited: bool = False) -> None:
     """Leave a history on an exception (with notes) or a response, where `history` finds it; some objects refuse."""
     try:
-        object.__setattr__(of, _MARK, kept)
-        if isinstance(of, BaseException):
-            _note(of, kept)
+        object.__setattr__(of, _MARK, Mark(kept, awaited=awaited))
     except (AttributeError, TypeError):
         return
+    if isinstance(of, BaseException) and kept.reason is not Reason.ACCEPTED:
+        note(of, "\n".join(_lines(kept)), beside=kept.inner is not None)
 
 
-def _note(error: BaseException, kept: History) -> None:
-    notes = getattr(error, "__notes__", None)
-    if isinstance(notes, list):  # the same instance may be raised by call after call
-        notes[:] = [note for note in notes if not (isinstance(note, str) and note.startswith(_NOTE))]
-    error.add_note(_NOTE + "\n".join(_lines(kept)))
+def note(error: BaseException, text: str, *, beside: bool = True) -> None:
+    """Add a note to an exception, beside those that we left on it or in their place; some exceptions refuse."""
+    notes = error.__dict__.get("__notes__")
+    if notes is None:
+        notes = error.__dict__["__notes__"] = []  # a frozen exception has no way to refuse this
+    if not isinstance(notes, list):
+        return
+    said = cast("list[object]", notes)
+    if not beside:  # the same instance may be raised by call after call
+        said[:] = [old for old in said if not (isinstance(old, str) and old.startswith(_NOTE))]
+    said.append(_NOTE + text)
+
+
+def attribute(of: object, name: str) -> Any:
+    """Return an attribute of somebody's object, or None: properties may raise, as httpx's of what was never set."""
+    try:
+        return getattr(of, name, None)
+    except Exception:
+        return None
 
 
 def _lines(kept: History) -> Iterator[str]:
@@ -99,9 +154,11 @@ def _lines(kept: History) -> Iterator[str]:
         yield f"  a retry would be welcome at {kept.retry_at:.0f} (epoch seconds)"
 
 
-def _mark_of(of: object) -> History | None:
-    found = getattr(of, "__dict__", {}).get(_MARK)
-    return found if isinstance(found, History) else None
+def _marks(of: object) -> Iterator[Mark]:
+    for one in _behind(of):
+        found = getattr(one, "__dict__", {}).get(_MARK)
+        if isinstance(found, Mark):
+            yield found
 
 
 def _behind(of: object) -> Iterator[object]:
@@ -111,9 +168,25 @@ def _behind(of: object) -> Iterator[object]:
         yield current
         if not isinstance(current, BaseException):
             return
-        response = current.__dict__.get("response")
+        response = attribute(current, "response")
         if response is not None:
             yield response
-        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+        current = current.__cause__ or _caught_on_the_way(current)
         if current is None:
             return
+
+
+def _caught_on_the_way(error: BaseException) -> BaseException | None:
+    """
+    Return the exception in whose handling this one was raised, if that was handled on this one's own way up.
+
+    What the caller was handling when it called (a fallback, in `except`) is in the context too, and is none of it.
+    """
+    context = error.__context__
+    if context is None or error.__suppress_context__ or context.__traceback__ is None:
+        return None
+    caught_in = context.__traceback__.tb_frame
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame is not caught_in:
+        trace = trace.tb_next
+    return None if trace is None else context

@@ -10,14 +10,14 @@ import attrs
 from bide.policy.clause import Clause
 from bide.policy.condition import AnyOf, Condition
 from bide.policy.delay import Ask
-from bide.policy.limits import Limits
+from bide.policy.limits import NO_LIMITS, Limits
 from bide.policy.outcome import Outcome
 from bide.policy.raised import Raises
 from bide.policy.schedules import Decorrelated
 from bide.policy.statuses import Status
 
 _TELLING: Final = frozenset(
-    {"response", "request", "request_info", "status", "status_code", "code", "headers"}
+    {"response", "request", "request_info", "status", "status_code", "code", "headers", "__getattr__"}
 )
 _MOST_SPANS: Final = 100
 _MOST_TYPES: Final = 1000
@@ -48,14 +48,15 @@ class Plan:
         self._limits = limits
         self._met: set[type] = set()
         self.rows: dict[type, Row] = {}
-        self.usable = limits.within is None and limits.timeout is None and all(map(_plain, clauses))
+        only_counts = attrs.evolve(limits, attempts=None, over_inner=False, name=None) == NO_LIMITS
+        self.usable = only_counts and all(map(_plain, clauses))
 
     def meet(self, cls: type[Exception]) -> None:
         """Make the row of a type of exception, if it can have one and has not been met before."""
         if cls in self._met or len(self._met) == _MOST_TYPES:
             return
         self._met.add(cls)
-        if self.usable and not any(hasattr(cls, name) for name in _TELLING):
+        if self.usable and _says_nothing(cls):
             rule = next((i for i, clause in enumerate(self._clauses) if _answers(clause, cls)), None)
             if rule is not None and self._clauses[rule].verb == "retry_on":
                 spans = self._spans(self._clauses[rule])
@@ -75,6 +76,12 @@ class Plan:
 _NOTHING: Final = Outcome(method=None)
 
 
+def _says_nothing(cls: type[Exception]) -> bool:
+    """Tell whether exceptions of a class have nothing to tell beside their type, unless it is on the instance."""
+    looked_up = cls.__getattribute__ is not BaseException.__getattribute__
+    return not looked_up and not any(hasattr(cls, name) for name in _TELLING)
+
+
 def _plain(clause: Clause) -> bool:
     """Tell whether nothing but the type of an exception can matter to a rule."""
     schedule = clause.schedule
@@ -83,13 +90,14 @@ def _plain(clause: Clause) -> bool:
     )
     built_in = type(schedule).__module__ == Decorrelated.__module__  # one of the user's may look at anything
     typed = all(_typed(condition) for condition in clause.conditions)
-    return typed and forgetful and built_in and clause.within is None and not clause.asks_the_server
+    alone = clause.within is None and clause.recovery is None and not clause.asks_the_server
+    return typed and forgetful and built_in and alone
 
 
 def _typed(condition: Condition) -> bool:
     if isinstance(condition, AnyOf):
         return all(_typed(one) for one in condition.conditions)
-    return isinstance(condition, (Raises, Status))
+    return type(condition) in (Raises, Status)
 
 
 def _answers(clause: Clause, cls: type[Exception]) -> bool:

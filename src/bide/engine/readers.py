@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from math import ceil
+from typing import Any, Final, cast
 
 import attrs
 
-from bide.engine.history import exhausted
+from bide.engine.history import attribute, exhausted
+from bide.engine.timeouts import AttemptTimeout
+from bide.policy import hints
 from bide.policy.outcome import Outcome
 
 Facts = dict[str, Any]
@@ -30,6 +33,7 @@ class Reader:
 
 _READERS: Final[dict[tuple[str, str], Reader]] = {}
 _by_type: Final[dict[type, Reader | None]] = {}
+_MOST_TYPES: Final = 1000
 
 
 def register(module: str, class_name: str, reader: Reader) -> None:
@@ -42,45 +46,55 @@ def reader_for(value: object) -> Reader | None:
     """Return the reader of a response, or None when the value is no response that anybody knows."""
     cls = type(value)
     if cls not in _by_type:
+        if len(_by_type) >= _MOST_TYPES:  # somebody makes classes as they go
+            _by_type.clear()
         _by_type[cls] = _find(cls, value)
     return _by_type[cls]
 
 
 def _find(cls: type, value: object) -> Reader | None:
+    if isinstance(value, type):  # a class is not what it makes
+        return None
     for base in cls.__mro__:
         parts = base.__module__.split(".")
         for size in range(len(parts), 0, -1):
             found = _READERS.get((".".join(parts[:size]), base.__name__))
             if found is not None:
                 return found
-    if type(getattr(value, "status_code", None)) is int and hasattr(value, "headers"):
+    if type(attribute(value, "status_code")) is int and attribute(value, "headers") is not None:
         return _REQUESTS_LIKE
     return None
 
 
-def outcome_of_value(value: object, *, elapsed: float = 0.0, body: bool = False) -> Outcome:
+def outcome_of_value(
+    value: object, *, elapsed: float = 0.0, body: bool = False, since: int | None = None
+) -> Outcome:
     """Return the outcome of an attempt that returned: a response if somebody can read it, else a plain value."""
     reader = reader_for(value)
     if reader is None:
-        return Outcome(value=value, method=None, elapsed=elapsed)
+        return Outcome(value=value, method=None, elapsed=elapsed, exhausted=exhausted(value, since))
     facts = reader.facts(value)
     if body:
         facts["body"] = reader.body(value)
-    return Outcome(value=value, elapsed=elapsed, exhausted=exhausted(value), **facts)
+    return Outcome(value=value, elapsed=elapsed, exhausted=exhausted(value, since), **facts)
 
 
-def outcome_of_error(error: BaseException, *, elapsed: float = 0.0, body: bool = False) -> Outcome:
+def outcome_of_error(
+    error: BaseException, *, elapsed: float = 0.0, body: bool = False, since: int | None = None
+) -> Outcome:
     """Return the outcome of an attempt that raised, with the response and request that the exception carries."""
     facts: Facts = {"method": None}
-    facts |= _request_facts(_attribute(error, "request"))
+    facts |= _request_facts(attribute(error, "request"))
     facts |= _error_facts(error, body=body)
-    return Outcome(error=error, elapsed=elapsed, exhausted=exhausted(error), **facts)
+    return Outcome(error=error, elapsed=elapsed, exhausted=exhausted(error, since), **facts)
 
 
 def _error_facts(error: BaseException, *, body: bool) -> Facts:
-    response = _attribute(error, "response")
+    if isinstance(error, AttemptTimeout):
+        return {"phase": "attempt"}
+    response = attribute(error, "response")
     if isinstance(response, Mapping):
-        return _aws_facts(response)
+        return _aws_facts(cast("Mapping[str, Any]", response))
     reader = reader_for(response) if response is not None else None
     if reader is not None:
         facts = reader.facts(response)
@@ -89,19 +103,41 @@ def _error_facts(error: BaseException, *, body: bool) -> Facts:
         return facts
     if _is_unreadable_answer(error):
         return {"network": True, "phase": "read"}
-    facts = {}
+    return _own_facts(error) | _request_facts(attribute(error, "request_info"))
+
+
+def _own_facts(error: BaseException) -> Facts:
+    """Read what an exception says of itself: status, headers, code, and the seconds after which to come back."""
+    facts: Facts = {}
     for name in ("status_code", "status", "code"):
-        number = _attribute(error, name)
+        number = attribute(error, name)
         if type(number) is int:
             facts["status"] = number
             break
-    headers = _attribute(error, "headers")
-    if headers is not None and (isinstance(headers, Mapping) or hasattr(headers, "items")):
-        facts["headers"] = list(headers.items())
-    code = _attribute(error, "code")
+    headers = attribute(error, "headers")
+    lines = [] if headers is None else _header_lines(headers)
+    code = attribute(error, "code")
     if isinstance(code, str):
         facts["code"] = code
-    return facts | _request_facts(_attribute(error, "request_info"))
+    asked = attribute(error, "retry_after")
+    seconds = None if asked is None else hints.value(asked)
+    if seconds is not None and not any(_is_retry_after(name) for name, _ in lines):
+        lines.append(("retry-after", str(ceil(seconds))))
+    if lines:
+        facts["headers"] = lines
+    return facts
+
+
+def _header_lines(headers: Any) -> list[tuple[Any, Any]]:
+    """Return the lines of what may be headers; an exception's attribute of that name may be anything."""
+    try:
+        return [(name, value) for name, value in headers.items()]
+    except Exception:
+        return []
+
+
+def _is_retry_after(name: Any) -> bool:
+    return str(name).lower() == "retry-after"
 
 
 def _is_unreadable_answer(error: BaseException) -> bool:
@@ -109,19 +145,12 @@ def _is_unreadable_answer(error: BaseException) -> bool:
     return type(error.__cause__).__module__ == "aiohttp.http_exceptions"
 
 
-def _attribute(of: object, name: str) -> Any:
-    try:
-        return getattr(of, name, None)
-    except Exception:  # httpx raises RuntimeError for a request that was never set
-        return None
-
-
 def _request_facts(request: Any) -> Facts:
-    method = _attribute(request, "method")
+    method = attribute(request, "method")
     if not isinstance(method, str):
         return {}
-    url = _attribute(request, "url")
-    headers = _attribute(request, "headers")
+    url = attribute(request, "url")
+    headers = attribute(request, "headers")
     return {"method": method, "url": None if url is None else str(url), "idempotency_key": has_key(headers)}
 
 
@@ -136,25 +165,27 @@ def has_key(headers: Any) -> bool:
 _KEY_NAMES: Final = frozenset({"idempotency-key", "x-idempotency-key"})
 
 
+def _mapping(found: object) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", found) if isinstance(found, Mapping) else {}
+
+
 def _aws_facts(response: Mapping[str, Any]) -> Facts:
     """Read what botocore's ClientError keeps: a parsed response."""
-    error, metadata = response.get("Error"), response.get("ResponseMetadata")
+    error, metadata = _mapping(response.get("Error")), _mapping(response.get("ResponseMetadata"))
     facts: Facts = {}
-    if isinstance(error, Mapping) and isinstance(error.get("Code"), str):
+    if isinstance(error.get("Code"), str):
         facts["code"] = error["Code"]
-    if isinstance(metadata, Mapping):
+    if metadata:
         facts["status"] = metadata.get("HTTPStatusCode")
         facts["headers"] = metadata.get("HTTPHeaders") or {}
     return facts
 
 
 def _requests_facts(response: Any) -> Facts:
-    raw = _attribute(_attribute(response, "raw"), "headers")
-    lines = (
-        list(raw.items()) if raw is not None and hasattr(raw, "getlist") else list(response.headers.items())
-    )
+    raw = attribute(attribute(response, "raw"), "headers")
+    lines = _header_lines(raw if hasattr(raw, "getlist") else response.headers)
     return {"status": response.status_code, "headers": lines, "method": None} | _request_facts(
-        _attribute(response, "request")
+        attribute(response, "request")
     )
 
 
@@ -165,7 +196,7 @@ def _requests_body(response: Any) -> bytes | None:
 
 def _httpx_facts(response: Any) -> Facts:
     facts = {"status": response.status_code, "headers": response.headers.multi_items(), "method": None}
-    return facts | _request_facts(_attribute(response, "request"))
+    return facts | _request_facts(attribute(response, "request"))
 
 
 def _httpx_release(response: Any) -> Any:
@@ -176,7 +207,7 @@ def _httpx_release(response: Any) -> Any:
 
 def _aiohttp_facts(response: Any) -> Facts:
     facts = {"status": response.status, "headers": list(response.headers.items()), "method": None}
-    return facts | _request_facts(_attribute(response, "request_info"))
+    return facts | _request_facts(attribute(response, "request_info"))
 
 
 def _aiohttp_body(response: Any) -> bytes | None:
@@ -198,5 +229,7 @@ register(
     "aiohttp", "ClientResponse", Reader(_aiohttp_facts, _aiohttp_body, lambda response: response.release())
 )
 register(
-    "urllib3", "BaseHTTPResponse", Reader(_urllib3_facts, release=lambda response: response.release_conn())
+    "urllib3",
+    "BaseHTTPResponse",
+    Reader(_urllib3_facts, _aiohttp_body, lambda response: response.release_conn()),
 )

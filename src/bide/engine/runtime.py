@@ -10,7 +10,7 @@ from bide.engine.call import Call
 from bide.engine.clock import SYSTEM_CLOCK, SYSTEM_RANDOM, Clock, RandomSource
 from bide.engine.events import Listener
 from bide.engine.settings import Settings
-from bide.engine.wrap import wrapped
+from bide.engine.wrap import is_coroutine_function, never_awaitable, refuse_timeout, wrapped
 from bide.policy.errors import PolicyError
 from bide.policy.policy import Policy
 
@@ -46,15 +46,8 @@ class Runtime:
 
     def call(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function now, retried."""
-        value = loop.run(self.open(fn), fn, *args, **kwargs)
-        if isinstance(value, Awaitable):
-            close = getattr(value, "close", None)
-            if close is not None:
-                close()
-            raise PolicyError(
-                "call() got an awaitable, which it cannot retry; write `await policy.acall(fn, ...)`"
-            )
-        return value
+        refuse_timeout(self.settings, fn)
+        return cast("T", never_awaitable(loop.run(self.open(fn), fn, *args, **kwargs)))
 
     async def acall(self, fn: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a coroutine function now, retried, on asyncio or trio."""
@@ -88,9 +81,11 @@ def bind(
         recover: Actions by the names that `.calling(...)` gives. Not available yet.
 
     Raises:
-        PolicyError: the policy is unbounded, or says what is not available yet.
+        PolicyError: the policy is unbounded, or says what is not available yet; a listener is no plain callable.
     """
     policy.check()
+    for listener in listeners or ():
+        _check(listener)
     missing = (
         policy.limits.not_available
         + ["calling" for clause in policy.clauses if clause.recovery is not None][:1]
@@ -109,3 +104,12 @@ def bind(
             name,
         )
     )
+
+
+def _check(listener: Any) -> None:
+    if not callable(listener):
+        raise PolicyError(f"a listener is a callable of one event; got {listener!r:.60}")
+    if is_coroutine_function(listener):
+        raise PolicyError(
+            f"{listener!r:.60} is a coroutine function, and nobody would await it: a listener is a plain one"
+        )

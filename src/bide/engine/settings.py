@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from math import inf
-from typing import Any
 
+from bide.engine.chaining import chain
 from bide.engine.clock import Clock, RandomSource
 from bide.engine.events import ConditionFailed, Event, Listener
 from bide.engine.plan import Plan
@@ -49,20 +50,43 @@ class Settings:
         """Return what the events of a call are named after: the policy's name, else the function's."""
         return self.name or str(getattr(fn, "__qualname__", type(fn).__name__))
 
-    def tell(self, event: Event) -> None:
-        """Tell every listener; one that raises is reported to the others, once, and changes nothing."""
+    def tell(self, event: Event, about: object = None) -> None:
+        """Tell every listener; one that raises is reported to the others, and chained to the error that it is about."""
         for listener in self.listeners:
             try:
                 listener(event)
-            except Exception as error:  # the call's outcome does not depend on a listener's fault
-                if not isinstance(event, ConditionFailed):
-                    self.tell(ConditionFailed(event.name, event.attempt, event.outcome, error))
+            except Exception as fault:  # the call's outcome does not depend on a listener's fault
+                self.report(ConditionFailed(event.name, event.attempt, event.outcome, fault), source=listener)
+                if isinstance(about, BaseException):
+                    chain(about, fault, "a listener")
+
+    def report(self, event: ConditionFailed, source: Listener | None = None) -> None:
+        """Report a fault once to every listener but its source; what they make of it changes nothing."""
+        for listener in self.listeners:
+            if listener is not source:
+                with suppress(Exception):
+                    listener(event)
 
 
-def _anybody(listeners: Sequence[Any]) -> Callable[[], bool]:
+def _anybody(listeners: Sequence[Listener]) -> Callable[[], bool]:
     """Return what tells whether a listener wants events of retries now, as cheaply as it can be told."""
-    wants: list[Callable[[], bool]] = [getattr(listener, "wants", _everything) for listener in listeners]
+    wants = [_wants(listener) for listener in listeners]
     return wants[0] if len(wants) == 1 else partial(_any_of, wants)
+
+
+def _wants(listener: Listener) -> Callable[[], bool]:
+    """Return what a listener says of its wants; one that raises when asked is told everything."""
+    ask: Callable[[], bool] = getattr(listener, "wants", _everything)
+
+    def wanted() -> bool:
+        try:
+            return bool(ask())
+        except Exception:
+            return True
+
+    return (
+        ask if type(listener).__module__.startswith("bide.") else wanted
+    )  # ours do not raise, and cost a call less
 
 
 def _everything() -> bool:

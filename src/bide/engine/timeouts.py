@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from importlib import import_module
 from typing import Any, TypeVar
 
-from bide.engine.clock import Clock, SystemClock, on_asyncio
+from bide.engine.clock import Clock, on_asyncio
 
 T = TypeVar("T")
 
@@ -17,24 +17,27 @@ class AttemptTimeout(TimeoutError):  # noqa: N818  # as in httpx.ReadTimeout, an
 
 
 async def bounded(
-    clock: Clock, seconds: float, fn: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any
+    clock: Clock, seconds: float, fn: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any
 ) -> T:
     """
     Return what a coroutine function comes to, if it does within these seconds of the clock.
 
+    The clock's own `fail_after` tells when they are over; without one, the machine's time does.
+
     Raises:
         AttemptTimeout: it did not; it was cancelled. A cancellation from outside passes untouched.
     """
-    if not isinstance(clock, SystemClock):
-        return await _by_the_clock(clock, seconds, fn, *args, **kwargs)
+    fail_after: Callable[[float], Any] | None = getattr(clock, "fail_after", None)
+    if fail_after is not None:
+        return await _by_the_clock(fail_after(seconds), seconds, fn, *args, **kwargs)
     if on_asyncio():
         return await _on_asyncio(seconds, fn, *args, **kwargs)
-    with import_module("anyio").move_on_after(seconds) as scope:
+    with import_module("anyio").move_on_after(seconds):
         return await fn(*args, **kwargs)
-    raise _expired(seconds) if scope.cancelled_caught else AssertionError("unreachable")
+    raise _expired(seconds)
 
 
-async def _on_asyncio(seconds: float, fn: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T:
+async def _on_asyncio(seconds: float, fn: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> T:
     scope: Any = sys.modules["asyncio"].timeout(seconds)
     try:
         async with scope:
@@ -46,12 +49,8 @@ async def _on_asyncio(seconds: float, fn: Callable[..., Awaitable[T]], *args: An
 
 
 async def _by_the_clock(
-    clock: Any, seconds: float, fn: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any
+    scope: Any, seconds: float, fn: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any
 ) -> T:
-    fail_after = getattr(clock, "fail_after", None)
-    if fail_after is None:
-        raise TypeError(f"{type(clock).__name__} cannot bound an attempt: give it fail_after(seconds)")
-    scope = fail_after(seconds)
     try:
         async with scope:
             return await fn(*args, **kwargs)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from functools import lru_cache, update_wrapper
-from types import CodeType, CoroutineType, FunctionType
-from typing import Any, Final
+from types import CodeType, FunctionType
+from typing import Any, Final, cast
 
 import attrs
 
 from bide.engine import aloop, loop
 from bide.engine.call import Call
+from bide.engine.clock import SystemClock
+from bide.engine.nesting import WRAPPER
 from bide.engine.plan import Row
 from bide.engine.settings import Settings
 from bide.policy.errors import PolicyError
@@ -26,22 +29,26 @@ def make(fn_, defaults_, kwdefaults_):
             call_ = begin_(fn_, error_, {since})
             if call_ is None:
                 raise
-{judged}        return {wait}run_(call_, fn_{passed_on})
+{returned}        return {checked}({wait}run_(call_, fn_{passed_on}))
     return wrapper
 """
 _JUDGED: Final = """\
         else:
             if type(value_) in plain_:
                 return value_
-            call_ = judge_(fn_, value_, {since})
+            call_ = judge_(fn_, {checked}(value_), {since})
             if call_ is None:
                 return value_
+"""
+_CHECKED: Final = """\
+        else:
+            return {checked}(value_)
 """
 _QUICK: Final = """\
 def make(fn_, defaults_, kwdefaults_):
     {is_async}def wrapper({declared}):
         try:
-            return {wait}fn_({passed})
+            {give} {wait}fn_({passed})
         except Exception as error_:
             row_ = rows_.get(type(error_))
             if (
@@ -52,14 +59,14 @@ def make(fn_, defaults_, kwdefaults_):
                 call_ = begin_(fn_, error_, None)
                 if call_ is None:
                     raise
-        if row_ is not None:
+{returned}        if row_ is not None:
             delays_ = []
             for low_, width_, last_ in row_.spans:
                 delay_ = low_ + width_ * random_()
                 delays_.append(delay_)
                 {wait}sleeper_.{sleep}(delay_)
                 try:
-                    return {wait}fn_({passed})
+                    return {checked}({wait}fn_({passed}))
                 except Exception as error_:
                     if (
                         last_ or type(error_) is not row_.cls or error_.__dict__
@@ -69,7 +76,7 @@ def make(fn_, defaults_, kwdefaults_):
                         if call_ is None:
                             raise
                         break
-        return {wait}run_(call_, fn_{passed_on})
+        return {checked}({wait}run_(call_, fn_{passed_on}))
     return wrapper
 """
 """The loop for failures that the plan foresees by their type; any other hands over to the loop that decides in full."""
@@ -112,7 +119,7 @@ class Shape:
 
     def declared(self) -> str:
         """Return the parameters as a `def` declares them; defaults come from the maker's arguments."""
-        parts = []
+        parts: list[str] = []
         for index in range(self.positional):
             default = index - self.positional + self.optional
             parts.append(f"a{index}_" + (f"=defaults_[{default}]" if default >= 0 else ""))
@@ -122,17 +129,19 @@ class Shape:
             parts.append("*args_")
         elif self.keywords:
             parts.append("*")
-        parts += [f"{n}=kwdefaults_[{n!r}]" if n in self.optional_keywords else n for n in self.keywords]
+        for index, name in enumerate(self.keywords):
+            parts.append(f"k{index}_" + (f"=kwdefaults_[{index}]" if name in self.optional_keywords else ""))
         return ", ".join([*parts, "**kwargs_"] if self.varkw else parts)
 
     def passed(self) -> str:
         """Return the arguments as a call passes them on."""
         parts = [f"a{index}_" for index in range(self.positional)]
         parts += ["*args_"] * self.varargs
-        parts += [f"{name}={name}" for name in self.keywords]
+        parts += [f"{name}=k{index}_" for index, name in enumerate(self.keywords)]
         return ", ".join([*parts, "**kwargs_"] if self.varkw else parts)
 
 
+_METHODS: Final[frozenset[object]] = frozenset({classmethod, staticmethod})
 ANYTHING: Final = Shape(0, 0, 0, (), frozenset(), varargs=True, varkw=True)
 
 
@@ -144,23 +153,19 @@ def wrapped(settings: Settings, fn: Any) -> Any:
         PolicyError: a generator (it could repeat what it has already yielded), a class, no callable at all, or a plain
             function under a policy with `.timeout(...)`, which nothing could interrupt.
     """
-    if isinstance(fn, (classmethod, staticmethod)):
-        return type(fn)(wrapped(settings, fn.__func__))
+    if fn.__class__ in _METHODS:
+        return fn.__class__(wrapped(settings, fn.__func__))
     _refuse(fn)
-    is_async = _is_coroutine_function(fn)
-    if settings.policy.limits.timeout is not None and not is_async:
-        raise PolicyError(
-            f"{_name(fn)} is a plain function, and .timeout(...) cannot interrupt one: use the client's own timeout, "
-            "an adapter of bide.adapters, or a coroutine function"
-        )
+    is_async = is_coroutine_function(fn)
+    if not is_async:
+        refuse_timeout(settings, fn)
     exact = isinstance(fn, FunctionType) and not hasattr(fn, "__wrapped__")
     shape = Shape.of(fn) if exact else ANYTHING
-    lambda_or_object = not exact or fn.__name__ == "<lambda>"
-    target = _never_a_coroutine(fn) if lambda_or_object and not is_async else fn
-    make = FunctionType(
-        _named(_maker(shape, _variant(settings, is_async)), fn, shape), _namespace(settings, is_async)
-    )
-    wrapper = make(target, getattr(fn, "__defaults__", None), getattr(fn, "__kwdefaults__", None))
+    checked = not is_async and (not exact or fn.__name__ == "<lambda>")
+    variant = _variant(settings, is_async=is_async, checked=checked)
+    make = FunctionType(_named(_maker(shape, variant), fn, shape), _namespace(settings, is_async))
+    kwdefaults: dict[str, Any] = getattr(fn, "__kwdefaults__", None) or {}
+    wrapper = make(fn, getattr(fn, "__defaults__", None), [kwdefaults.get(name) for name in shape.keywords])
     return update_wrapper(wrapper, fn)
 
 
@@ -171,45 +176,68 @@ def _refuse(fn: Any) -> None:
         raise PolicyError(
             f"{fn.__name__} is a class: retry what creates it with policy.call({fn.__name__}, ...)"
         )
-    inner = getattr(fn, "func", fn)
-    if inspect.isgeneratorfunction(inner) or inspect.isasyncgenfunction(inner):
+    if any(inspect.isgeneratorfunction(one) or inspect.isasyncgenfunction(one) for one in _called(fn)):
         raise PolicyError(
             f"{_name(fn)} is a generator function: a retry could repeat what it has already yielded; retry the "
             "function that it calls, or collect its items in a plain one"
         )
 
 
-def _is_coroutine_function(fn: Any) -> bool:
-    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(getattr(type(fn), "__call__", None))  # noqa: B004
+def refuse_timeout(settings: Settings, fn: Any) -> None:
+    """Raise PolicyError for a plain function under a policy with `.timeout(...)`."""
+    if settings.policy.limits.timeout is not None:
+        raise PolicyError(
+            f"{_name(fn)} is a plain function, and .timeout(...) cannot interrupt one: use the client's own timeout, "
+            "an adapter of bide.adapters, or a coroutine function"
+        )
+
+
+def is_coroutine_function(fn: Any) -> bool:
+    """Tell whether calling this gives a coroutine: a function, a method, a partial, an object, a mock."""
+    return any(map(inspect.iscoroutinefunction, _called(fn))) or _is_marked(fn)
+
+
+def _called(fn: Any) -> tuple[Any, ...]:
+    """Return what runs when something is called: a function itself, of an object its `__call__` too."""
+    if isinstance(fn, FunctionType):
+        return (fn,)
+    return fn, getattr(cast("object", type(fn)), "__call__", None)  # noqa: B004  # looked at, not asked about
+
+
+def _is_marked(fn: Any) -> bool:
+    """Tell whether something says that it is a coroutine function in the way of asyncio before 3.14, as AsyncMock does."""
+    mark = getattr(sys.modules.get("asyncio.coroutines"), "_is_coroutine", None)
+    return mark is not None and getattr(fn, "_is_coroutine", None) is mark
 
 
 def _name(fn: Any) -> str:
     return str(getattr(fn, "__qualname__", type(fn).__name__))
 
 
-def _never_a_coroutine(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a callable that refuses to hand back a coroutine nobody could retry, as `lambda: coro()` would."""
-
-    def checked(*args: Any, **kwargs: Any) -> Any:
-        value = fn(*args, **kwargs)
-        if type(value) is CoroutineType:
-            value.close()
-            raise PolicyError(
-                f"{_name(fn)} returned a coroutine: decorate the coroutine function itself (async def)"
-            )
-        return value
-
-    return update_wrapper(checked, fn) if hasattr(fn, "__qualname__") else checked
+def never_awaitable(value: Any) -> Any:
+    """Return a value that is none; raises PolicyError for an awaitable, whose failure nobody could retry."""
+    if hasattr(cast("object", type(value)), "__await__"):
+        close = getattr(
+            value, "close", None
+        )  # of a coroutine, which else complains that it was never awaited
+        if close is not None:
+            close()
+        raise PolicyError(
+            "a plain callable returned an awaitable, whose failure could not be retried: decorate the coroutine "
+            "function itself (async def), or write `await policy.acall(fn, ...)`"
+        )
+    return value
 
 
 @attrs.frozen
 class _Variant:
-    """What the first attempt needs: to be awaited, bounded, timed, judged by its value."""
+    """What an attempt needs: to be awaited, bounded, timed, its value judged, or made sure to be no awaitable."""
 
     is_async: bool
     bounded: bool
     timed: bool
     judged: bool
+    checked: bool
     quick: bool
 
     @property
@@ -218,11 +246,13 @@ class _Variant:
         return _BOUNDED if self.bounded else _QUICK if self.quick else _FIRST
 
 
-def _variant(settings: Settings, is_async: bool) -> _Variant:  # private, and named where it is called
+def _variant(
+    settings: Settings, *, is_async: bool, checked: bool
+) -> _Variant:  # private, and named where it is called
     limits = settings.policy.limits
     bounded = is_async and (limits.timeout is not None or limits.within is not None)
     quick = settings.plan.usable and not settings.judges_values
-    return _Variant(is_async, bounded, settings.needs_clock, settings.judges_values, quick)
+    return _Variant(is_async, bounded, settings.needs_clock, settings.judges_values, checked, quick)
 
 
 @lru_cache(maxsize=1024)
@@ -230,6 +260,8 @@ def _maker(shape: Shape, variant: _Variant) -> CodeType:
     """Compile the maker of a shape once; functions then get copies with their own names and caches."""
     passed = shape.passed()
     since = "started_" if variant.timed else "None"
+    checked = "whole_" if variant.checked else ""
+    returned = _JUDGED if variant.judged else _CHECKED if variant.checked else ""
     fields = {
         "declared": shape.declared(),
         "passed": passed,
@@ -239,8 +271,9 @@ def _maker(shape: Shape, variant: _Variant) -> CodeType:
         "sleep": "asleep" if variant.is_async else "sleep",
         "started": "started_ = now_()" if variant.timed else "pass",
         "since": since,
-        "give": "value_ =" if variant.judged else "return",
-        "judged": _JUDGED.format(since=since) if variant.judged else "",
+        "give": "value_ =" if returned else "return",
+        "returned": returned.format(since=since, checked=checked),
+        "checked": checked,
     }
     module = compile(variant.template.format(**fields), "<bide wrapper>", "exec")
     return next(const for const in module.co_consts if isinstance(const, CodeType))
@@ -253,24 +286,26 @@ def _named(maker: CodeType, fn: Any, shape: Shape) -> CodeType:
     A copy for each function, so that the call inside it specialises for its one callee. Names are set here, in the
     code: assigning `__code__` or `__defaults__` later would cost the wrapper its specialised calls for good (3.13).
     """
-    changes: dict[str, Any] = {"co_name": getattr(fn, "__name__", "wrapper")}
+    changes: dict[str, Any] = {
+        "co_name": getattr(fn, "__name__", "wrapper"),
+        "co_qualname": getattr(fn, "__qualname__", "wrapper"),
+    }
     inner = next(const for const in maker.co_consts if isinstance(const, CodeType))
+    renamed: dict[Any, Any] = {inner: None}
     if shape is not ANYTHING:
         own = fn.__code__
-        count = shape.positional
-        names = list(inner.co_varnames)
-        names[:count] = own.co_varnames[:count]
-        first = count + len(shape.keywords)
-        names[first : first + shape.varargs + shape.varkw] = own.co_varnames[
-            first : first + shape.varargs + shape.varkw
-        ]
-        changes["co_varnames"] = tuple(names)
-    copy = inner.replace(**changes)
-    return maker.replace(co_consts=tuple(copy if const is inner else const for const in maker.co_consts))
+        count = shape.positional + len(shape.keywords) + shape.varargs + shape.varkw
+        changes["co_varnames"] = own.co_varnames[:count] + inner.co_varnames[count:]
+        keys = {f"k{index}_": name for index, name in enumerate(shape.keywords)}
+        optional = {key: name for key, name in keys.items() if name in shape.optional_keywords}
+        renamed |= optional | {tuple(optional): tuple(optional.values())}  # the names in __kwdefaults__
+    renamed[inner] = inner.replace(**changes)
+    return maker.replace(co_consts=tuple(renamed.get(const, const) for const in maker.co_consts))
 
 
 def _namespace(settings: Settings, is_async: bool) -> dict[str, Any]:
-    """Return the wrapper's globals: whatever it needs beside the function, one dictionary a policy and flavour."""
+    """Return the wrapper's globals: whatever it needs beside the function."""
+    clock: Any = settings.clock
 
     def begin(fn: Callable[..., Any], error: Exception, started: float | None) -> Call | None:
         settings.plan.meet(type(error))
@@ -282,7 +317,7 @@ def _namespace(settings: Settings, is_async: bool) -> dict[str, Any]:
         return call if call.returned(value) else None
 
     def opened(fn: Callable[..., Any]) -> Call:
-        return Call(settings, fn, settings.clock.monotonic() if settings.needs_clock else None)
+        return Call(settings, fn, clock.monotonic() if settings.needs_clock else None)
 
     def take_over(fn: Callable[..., Any], row: Row, delays: list[float], error: Exception) -> Call | None:
         call = Call.taken_over(settings, fn, row, delays)
@@ -290,15 +325,17 @@ def _namespace(settings: Settings, is_async: bool) -> dict[str, Any]:
 
     return {
         "__builtins__": __builtins__,
+        "__name__": WRAPPER,
         "rows_": settings.plan.rows,
         "listening_": settings.listening,
         "take_over_": take_over,
         "random_": settings.random,
-        "sleeper_": settings.clock if is_async else getattr(settings.clock, "sleeper", settings.clock),
+        "sleeper_": SystemClock.sleeper if type(clock) is SystemClock and not is_async else clock,
         "begin_": begin,
         "judge_": judge,
         "open_": opened,
+        "whole_": never_awaitable,
         "run_": aloop.run if is_async else loop.run,
-        "now_": settings.clock.monotonic,
+        "now_": clock.monotonic,
         "plain_": frozenset() if settings.sees_values else frozenset(_ALWAYS_PLAIN),
     }

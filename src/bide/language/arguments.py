@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any, Final
 
 import attrs
 
 from bide.language.diagnostics import PolicySyntaxError, did_you_mean, quoted
 from bide.language.literals import Duration, Literal, Range, Share
+from bide.policy import registry
+from bide.policy.errors import PolicyError
 from bide.policy.params import FOREVER, Param
 
 _NOT_WRITTEN: Final = object()
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Source:
     """The text being read: where its nodes are, and which literals stand there."""
 
@@ -24,10 +26,7 @@ class Source:
 
     def fail(self, message: str, node: ast.AST) -> PolicySyntaxError:
         """Return the error that points at a node."""
-        start = getattr(node, "col_offset", 0)
-        return PolicySyntaxError(
-            message, self.text, start, getattr(node, "end_col_offset", None) or start + 1
-        )
+        return PolicySyntaxError(message, self.text, *span_of(node))
 
     def literal(self, node: ast.AST) -> Literal | None:
         """Return the literal that stands where a placeholder's node is, or None."""
@@ -35,49 +34,81 @@ class Source:
 
     def written(self, node: ast.AST) -> str:
         """Return how a node is written."""
-        return self.text[getattr(node, "col_offset", 0) : getattr(node, "end_col_offset", None)]
+        start, end = span_of(node)
+        return self.text[start:end]
 
 
-def bound(source: Source, call: ast.Call, word: str, params: Sequence[Param]) -> dict[str, Any]:
+@attrs.frozen(eq=False, repr=False)
+class Arguments:
+    """The values of a call's arguments by their names, those not written left out, and where they are written."""
+
+    values: dict[str, Any]
+    spans: dict[str, tuple[int, int]]
+
+    def place(self, error: PolicyError) -> tuple[int, int] | None:
+        """Return where the argument stands that an error is about, if it is about one that is written."""
+        if error.argument is not None and len(self.spans) == 1:
+            return next(iter(self.spans.values()))
+        return self.spans.get(error.argument or "")
+
+
+def span_of(first: ast.AST, last: ast.AST | None = None) -> tuple[int, int]:
+    """Return where a node, or what reaches from one to another, begins and ends."""
+    start = int(getattr(first, "col_offset", 0))
+    return start, int(getattr(last or first, "end_col_offset", None) or start + 1)
+
+
+def bound(source: Source, call: ast.Call, word: str, params: Sequence[Param]) -> Arguments:
     """
-    Return the values of a call's arguments by the names of the parameters; those not written are left out.
+    Return the arguments of a call, bound to a word's parameters.
 
     Raises:
         PolicySyntaxError: too many, unknown, missing or repeated arguments, or one of the wrong kind.
     """
     values: dict[str, Any] = {}
+    spans: dict[str, tuple[int, int]] = {}
     variadic = next((param for param in params if param.variadic), None)
-    positional = [param for param in params if param is not variadic]
-    rest: list[Any] = []
-    for index, node in enumerate(call.args):
-        if variadic is not None:
-            rest.append(value_of(source, node, word, variadic))
-        elif index < len(positional) and positional[index].name != "max":
-            values[positional[index].name] = value_of(source, node, word, positional[index])
-        else:
-            raise source.fail(f"{word}() takes {_how_many(positional)}", node)
-    if variadic is not None and (rest or not variadic.required):
-        values[variadic.name] = tuple(rest)
+    single = [param for param in params if param is not variadic]
+    if variadic is not None and (call.args or not variadic.required):
+        values[variadic.name] = tuple(value_of(source, node, word, variadic) for node in call.args)
+        if call.args:
+            spans[variadic.name] = span_of(call.args[0], call.args[-1])
+    elif variadic is None:
+        placed = [param for param in single if not param.keyword]
+        if len(call.args) > len(placed):
+            raise source.fail(f"{word}() takes {_how_many(placed)}", call.args[len(placed)])
+        for param, node in zip(placed, call.args, strict=False):
+            values[param.name] = value_of(source, node, word, param)
+            spans[param.name] = span_of(node)
     for keyword in call.keywords:
-        param = next((param for param in positional if param.name == keyword.arg), None)
-        if param is None:
-            known = [param.name for param in positional]
-            raise source.fail(
-                f"{word}() has no argument {quoted(str(keyword.arg))}{did_you_mean(str(keyword.arg), known)}",
-                keyword,
-            )
-        if param.name in values:
-            raise source.fail(f"{word}() got {param.name} twice", keyword)
+        param = _by_name(source, keyword, word, single, values)
         values[param.name] = value_of(source, keyword.value, word, param)
+        spans[param.name] = span_of(keyword)
     missing = [param.name for param in params if param.required and param.name not in values]
     if missing:
         raise source.fail(f"{word}() needs {missing[0]}", call)
-    return values
+    return Arguments(values, spans)
+
+
+def _by_name(
+    source: Source, keyword: ast.keyword, word: str, params: Sequence[Param], bound: Container[str]
+) -> Param:
+    """Return the parameter that a keyword names."""
+    name = str(keyword.arg)
+    param = next((param for param in params if param.name == name), None)
+    if keyword.arg is None:
+        raise source.fail("there is no unpacking in the language; write the arguments out", keyword)
+    if param is None:
+        known = [param.name for param in params]
+        raise source.fail(f"{word}() has no argument {quoted(name)}{did_you_mean(name, known)}", keyword)
+    if name in bound:
+        raise source.fail(f"{word}() got {name} twice", keyword)
+    return param
 
 
 def _how_many(params: Sequence[Param]) -> str:
-    names = [param.name for param in params if param.name != "max"]
-    return f"at most {len(names)}: {', '.join(names)}" if names else "nothing in its parentheses"
+    names = [param.name for param in params]
+    return f"at most {len(names)}: {', '.join(names)}" if names else "nothing by place"
 
 
 def value_of(source: Source, node: ast.expr, word: str, param: Param) -> Any:
@@ -87,20 +118,24 @@ def value_of(source: Source, node: ast.expr, word: str, param: Param) -> Any:
     read, expected = _KINDS.get(param.kind, _KINDS["any"])
     value = read(source, node)
     if value is _NOT_WRITTEN:
-        raise source.fail(f"{param.name} of {word}() takes {expected}{_instead(source, node, param)}", node)
+        raise source.fail(
+            f"{param.name} of {word}() takes {expected}{_instead(source, node, word, param)}", node
+        )
     return value
 
 
-def _instead(source: Source, node: ast.expr, param: Param) -> str:
+def _instead(source: Source, node: ast.expr, word: str, param: Param) -> str:
     """Say what to write for the mistakes that are easily made."""
     value = constant(source, node)
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if param.kind == "seconds" and number and value == 0:
-        return "; a delay of nothing is written immediately()"
+    if param.kind == "seconds" and number and value == 0 and word in registry.names("delays"):
+        return "; no delay at all is written immediately()"
     if param.kind == "seconds" and number:
         return f"; write {source.written(node)}s for seconds, or {source.written(node)}ms"
     if param.kind in ("count", "forever", "number") and isinstance(value, Duration):
         return f"; write {source.written(node).rstrip('hms')} without a unit"
+    if param.kind == "share" and type(value) is int:
+        return f"; write {source.written(node)}%"
     if param.kind in ("text", "json") and isinstance(node, ast.Name) and not source.literal(node):
         return f'; write "{node.id[:40]}" in quotes'
     return f"; got {quoted(source.written(node))}"
@@ -110,14 +145,9 @@ def constant(source: Source, node: ast.expr) -> Any:
     """Return the number, text, flag or literal that a node is, or something that is none of them."""
     if isinstance(node, ast.Constant):
         return node.value
-    if (
-        isinstance(node, ast.UnaryOp)
-        and isinstance(node.op, ast.USub)
-        and isinstance(node.operand, ast.Constant)
-    ):
-        positive = node.operand.value
-        number = isinstance(positive, (int, float)) and not isinstance(positive, bool)
-        return -positive if number else _NOT_WRITTEN  # type: ignore[operator]  # mypy forgets what number means
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        positive: Any = constant(source, node.operand) if isinstance(node.operand, ast.Constant) else None
+        return -positive if type(positive) in (int, float) else _NOT_WRITTEN
     literal = source.literal(node)
     if literal is not None:
         return literal
@@ -185,27 +215,33 @@ def _status(source: Source, node: ast.expr) -> Any:
 
 
 def _exception(source: Source, node: ast.expr) -> Any:
-    dotted = dotted_name(node)
-    if dotted is not None and source.literal(node) is None:
+    dotted = dotted_name(source, node)
+    if dotted is not None:
         return dotted
     value = constant(source, node)
     return value if isinstance(value, str) else _NOT_WRITTEN
 
 
-def dotted_name(node: ast.expr) -> str | None:
+def dotted_name(source: Source, node: ast.expr) -> str | None:
     """Return `a.b.C` of a chain of names, or None when a node is anything else."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
         node = node.value
-    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else None
+    if not isinstance(node, ast.Name) or source.literal(node) is not None:
+        return None
+    return ".".join([node.id, *reversed(parts)])
 
 
 def _any(source: Source, node: ast.expr) -> Any:
     value = constant(source, node)
-    return (
-        value.seconds if isinstance(value, Duration) else value.share if isinstance(value, Share) else value
-    )
+    if isinstance(value, Duration):
+        return value.seconds
+    if isinstance(value, Share):
+        return value.share
+    if isinstance(value, Range):
+        return value.statuses
+    return value if value is None or type(value) in (str, bool, int, float) else _NOT_WRITTEN
 
 
 _KINDS: Final[dict[str, tuple[Callable[[Source, ast.expr], Any], str]]] = {

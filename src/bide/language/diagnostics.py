@@ -36,7 +36,7 @@ class PolicySyntaxError(PolicyError):
         super().__init__(message)
 
     def __str__(self) -> str:
-        shown, shift = _window(self.text.split("\n")[self.line - 1], self.column - 1)
+        shown, shift = _window(self.text.split("\n")[self.line - 1].rstrip("\r"), self.column - 1)
         width = max(1, min(self.width, len(shown) - shift))
         return f"{self.message}\n  line {self.line}, column {self.column}\n    {shown}\n    {' ' * shift}{'^' * width}"
 

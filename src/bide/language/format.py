@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import keyword
 from typing import Any, Final
 
 from bide.language.words import WHOLE, WORDS
 from bide.policy import registry
 from bide.policy.clause import Clause
 from bide.policy.condition import AllOf, AnyOf, Condition, Not
-from bide.policy.conditions import Fact, When
-from bide.policy.durations import format_duration
-from bide.policy.errors import PolicyError
+from bide.policy.durations import format_duration, plain
+from bide.policy.errors import PolicyError, shown
 from bide.policy.limits import Limits
 from bide.policy.params import FOREVER, Param, params_of
 from bide.policy.policy import Policy
-from bide.policy.raised import Raises, Timeout
+from bide.policy.raised import Raises, can_be_written
 from bide.policy.statuses import Status
 from bide.policy.term import Term
 
@@ -47,7 +47,7 @@ def describe(policy: Policy) -> str:
 def _rule(clause: Clause) -> str:
     conditions = ", ".join(_condition(condition) for condition in clause.conditions)
     parts = [f"{clause.verb}({conditions})"]
-    parts += [_call(delay, registered="delays") for delay in clause.delays]
+    parts += [_registered(delay, "delays") for delay in clause.delays]
     retries = (
         None if clause.retries is None else "forever" if clause.retries == FOREVER else str(clause.retries)
     )
@@ -68,16 +68,16 @@ def _rule(clause: Clause) -> str:
 
 
 def _limits(limits: Limits) -> str:
-    parts = []
+    parts: list[str] = []
     for word in WORDS.values():
-        said = getattr(limits, "name" if word.name == "named" else word.name, None)
-        if not word.on_policy or said is None or said is False:
+        said = getattr(limits, word.limit, None) if word.on_policy else None
+        if said is None or said is False:
             continue
         if isinstance(said, Term):
             parts.append("." + _call(said))
         else:
-            arguments = [_value(said, param) for param in word.params]
-            parts.append(f".{word.name}({', '.join(arguments)})")
+            arguments = ", ".join(_value(said, param) for param in word.params)
+            parts.append(f".{word.name}({arguments})")
     return "".join(parts)
 
 
@@ -91,48 +91,50 @@ def _condition(condition: Condition, *, inside: str = "") -> str:
         return f"({joined})" if inside else joined
     if isinstance(condition, Not):
         return f"~{_condition(condition.condition, inside='~')}"
-    if isinstance(condition, When):
-        raise PolicyError(f"no text can say {condition!r:.60}: it holds a Python callable")
-    if isinstance(condition, Fact):
-        return condition.word
     if isinstance(condition, Status) and len(condition.codes) == 1 and inside != "|":
         return str(condition.codes[0])
     if isinstance(condition, Raises):
         return _raises(condition)
-    if isinstance(condition, Timeout) and not condition.kinds:
-        return condition.name
-    return _call(condition, registered="conditions")
+    return registry.bare_name(condition) or _registered(condition, "conditions")
 
 
 def _raises(condition: Raises) -> str:
-    for name in condition.names:
-        if "<locals>" in name:
-            raise PolicyError(f"no text can say {name[:80]!r}: the class has no importable name")
-    single = len(condition.names) == 1 and not condition.names[0].islower()
-    return condition.names[0] if single else f"raises({', '.join(condition.names)})"
+    written = [_exception(name) for name in condition.names]
+    first = condition.names[0]
+    plain_name = len(written) == 1 and written[0] == first and not first.islower()
+    return first if plain_name else f"raises({', '.join(written)})"
 
 
-def _call(term: Term, *, registered: str = "") -> str:
-    if registered and registry.find(registered, term.name) is not type(term):  # type: ignore[arg-type]  # a kind
-        raise PolicyError(f"no text can say {term!r:.60}: it is not registered as one of the {registered}")
+def _exception(name: str) -> str:
+    if not can_be_written(name):
+        raise PolicyError(f"no text can say {shown(name, 80)}: the class has no importable name")
+    parts = name.split(".")
+    strange = any(keyword.iskeyword(part) for part in parts) or not parts[0].strip("_")
+    return _text(name) if strange else name
+
+
+def _registered(term: Term, kind: registry.Kind) -> str:
+    name = getattr(type(term), "spelled", "")
+    if registry.find(kind, name) is not type(term):
+        raise PolicyError(f"no text can say {shown(term, 60)}: {term.why_no_text}")
+    return _call(term)
+
+
+def _call(term: Term) -> str:
     arguments: list[str] = []
     by_name = False
     for param in params_of(type(term)):
-        value = getattr(term, param.name)
+        value = getattr(term, param.attribute)
         if param.variadic:
             arguments += [_value(one, param) for one in value]
             by_name = True
-        elif not param.required and value == _settled(param):
+        elif value == param.default and type(value) is type(param.default):
             by_name = True
         else:
-            arguments.append(f"{param.name}={_value(value, param)}" if by_name else _value(value, param))
+            written = _value(value, param)
+            arguments.append(f"{param.name}={written}" if by_name or param.keyword else written)
             by_name = by_name or not param.required
-    return f"{term.name}({', '.join(arguments)})"
-
-
-def _settled(param: Param) -> Any:
-    """Return a default as the term holds it."""
-    return "full" if param.kind == "jitter" and param.default is True else param.default
+    return f"{term.spelled}({', '.join(arguments)})"
 
 
 def _value(value: Any, param: Param) -> str:
@@ -142,13 +144,15 @@ def _value(value: Any, param: Param) -> str:
         return format_duration(value)
     if param.kind == "share":
         return _percent(value)
-    if param.kind in ("status", "exception"):
+    if param.kind == "status":
         return str(value)
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, float):
         return _number(value)
-    return str(value)
+    if value is None or isinstance(value, int):
+        return str(value)
+    raise PolicyError(f"no text can say {shown(value, 60)} as {param.name}")
 
 
 def _percent(share: float) -> str:
@@ -163,7 +167,7 @@ _LONGEST_PERCENT: Final = 4
 
 
 def _number(value: float) -> str:
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else format(value, ".17g")
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else plain(value)
 
 
 def _text(value: str) -> str:

@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 import attrs
 
 from bide.language.diagnostics import PolicySyntaxError, quoted
-from bide.policy.durations import parse_duration
+from bide.policy.durations import LONGEST_NUMBER, parse_duration
 
 LONGEST_TEXT: Final = 65_536
 DEEPEST: Final = 64
-_MOST_TOKENS: Final = 20_000
-_LONGEST_NUMBER: Final = 32
+_MOST_WORDS: Final = 20_000
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Duration:
     """Seconds, as `30s` writes them."""
 
     seconds: float
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Share:
     """A share, as `20%` writes it."""
 
     share: float
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Range:
     """Statuses, as `5xx` or `500-504` writes them."""
 
@@ -58,11 +58,11 @@ _PLACEHOLDER: Final = "_"
 _OPENING: Final = ("(", "[", "{")
 _CLOSING: Final = (")", "]", "}")
 _ESCAPE: Final = re.compile(
-    r"""\\(?:[\\'"nrt]|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U00[0-9A-Fa-f]{6})|\\.""", re.DOTALL
+    r"""\\(?:[\\'"nrt]|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U00(?:0[0-9A-Fa-f]|10)[0-9A-Fa-f]{4})|\\.""", re.DOTALL
 )
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Rewritten:
     """Text that Python's grammar can read, as long as the original, and the literals by their offset."""
 
@@ -83,46 +83,53 @@ def rewrite(text: str) -> Rewritten:
         )
     parts: list[str] = []
     literals: dict[int, Literal] = {}
-    at = depth = run = tokens = 0
-    previous = ""
+    depth = run = words = 0
+    before = ""
+    for at, kind, token in _tokens(text):
+        parts.append(_replaced(text, at, kind, token, literals))
+        if kind in ("space", "comment"):
+            before = before if before == "string" else ""
+            continue
+        if kind == "string":
+            _check_string(text, at, token, before)
+        depth, run = _nesting(text, at, token, depth, run)
+        before = kind
+        words += 1
+        if words > _MOST_WORDS:
+            raise PolicySyntaxError(f"a policy has at most {_MOST_WORDS} words and signs", text, at, at + 1)
+    return Rewritten("".join(parts), literals)
+
+
+def _tokens(text: str) -> Iterator[tuple[int, str, str]]:
+    """Yield where each word, sign or blank begins, its kind, and itself."""
+    at = 0
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:
             raise _stray(text, at)
-        kind, token = str(match.lastgroup), match[0]
-        if kind == "string" and previous == "string":
-            raise PolicySyntaxError(
-                "two texts stand side by side; put a comma between them", text, at, match.end()
-            )
-        if kind == "string" and previous == "name":
-            raise PolicySyntaxError(
-                "a text takes no prefix; write it in plain quotes", text, at - 1, match.end()
-            )
-        if kind == "string":
-            _check_string(text, at, token)
-        depth, run = _nesting(text, at, token, depth, run)
-        parts.append(_replaced(text, at, kind, token, literals))
-        tokens += kind not in ("space", "comment")
-        if tokens > _MOST_TOKENS:
-            raise PolicySyntaxError(
-                f"a policy has at most {_MOST_TOKENS} words and signs", text, at, match.end()
-            )
-        previous = kind if kind != "space" else ("string" if previous == "string" else "")
+        yield at, str(match.lastgroup), match[0]
         at = match.end()
-    return Rewritten("".join(parts), literals)
 
 
 def _nesting(text: str, at: int, sign: str, depth: int, run: int) -> tuple[int, int]:
     """Count brackets, and signs that stand before what they change (`~~~a`): each is a level."""
     depth += (sign in _OPENING) - (sign in _CLOSING)
-    run = run + 1 if sign in ("~", "-", "+") else run if sign.isspace() else 0
+    run = run + 1 if sign in ("~", "-", "+") else 0
     if depth > DEEPEST or run > DEEPEST:
         raise PolicySyntaxError(f"a policy is at most {DEEPEST} levels deep", text, at, at + 1)
     return depth, run
 
 
-def _check_string(text: str, at: int, token: str) -> None:
-    """Refuse what cannot be seen in a text, and escapes that are none."""
+def _check_string(text: str, at: int, token: str, before: str) -> None:
+    """Refuse what cannot be seen in a text, escapes that are none, and what Python would glue to it."""
+    if before == "string":
+        raise PolicySyntaxError(
+            "two texts stand side by side; put a comma between them", text, at, at + len(token)
+        )
+    if before == "name":
+        raise PolicySyntaxError(
+            "a text takes no prefix; write it in plain quotes", text, at - 1, at + len(token)
+        )
     for offset, char in enumerate(token):
         if not char.isprintable():
             raise PolicySyntaxError(
@@ -137,7 +144,7 @@ def _check_string(text: str, at: int, token: str) -> None:
 def _replaced(text: str, at: int, kind: str, token: str, literals: dict[int, Literal]) -> str:
     if kind in ("space", "comment"):
         return " " * len(token)
-    if kind != "number" or (_NUMBER.fullmatch(token) and len(token) <= _LONGEST_NUMBER):
+    if kind != "number" or (_NUMBER.fullmatch(token) and len(token) <= LONGEST_NUMBER):
         if kind == "name" and not token.strip(_PLACEHOLDER):
             raise PolicySyntaxError(f"{quoted(token)} is no word of the language", text, at, at + len(token))
         return token
@@ -159,7 +166,7 @@ def _literal(token: str) -> Literal | None:
 
 def _what_instead(token: str) -> str:
     shown = quoted(token)
-    if len(token) > _LONGEST_NUMBER:
+    if len(token) > LONGEST_NUMBER:
         return f"{shown}... is too long for a number or a duration"
     if token[-1:] in "MSH" and token[:-1].isdigit():
         return f"{shown} has an unknown unit; write {token[:-1]}{token[-1].lower()} (units are ms, s, m, h)"

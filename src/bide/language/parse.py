@@ -6,25 +6,29 @@ import ast
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar, cast
 
-from bide.language.arguments import Source, bound, constant, dotted_name
+from bide.language.arguments import Arguments, Source, bound, constant, dotted_name, span_of
 from bide.language.diagnostics import PolicySyntaxError, did_you_mean, quoted
 from bide.language.literals import Duration, Range, Share, rewrite
-from bide.language.words import HEADS, MAX, WHOLE, WORDS
+from bide.language.words import HEADS, MAX, WHOLE, WORDS, Word
 from bide.policy import registry
-from bide.policy.clause import Verb
-from bide.policy.condition import Condition
+from bide.policy.clause import Clause
+from bide.policy.condition import AllOf, AnyOf, Condition, joined
 from bide.policy.delay import Delay
 from bide.policy.errors import PolicyError
-from bide.policy.params import params_of
-from bide.policy.policy import Policy, Rule, head
-from bide.policy.raised import Raises
+from bide.policy.params import FOREVER, params_of
+from bide.policy.policy import Policy, Rule, capped, head
+from bide.policy.policy import joined as joined_policies
+from bide.policy.raised import Raises, is_builtin_exception
 from bide.policy.statuses import Status
+from bide.policy.term import Term
+from bide.policy.worst import longest_waiting
 
 MOST_ATTEMPTS: Final = 100
-M = TypeVar("M")
-
-LONGEST_CALL: Final = 3600.0
+LONGEST_WAITING: Final = 3600.0
 MOST_RULES: Final = 256
+LONGEST_CHAIN: Final = 500
+_LONGEST_MESSAGE: Final = 300
+M = TypeVar("M")
 
 
 def parse(text: str, *, rules: Mapping[str, Policy] | None = None) -> Policy:
@@ -45,8 +49,14 @@ def parse(text: str, *, rules: Mapping[str, Policy] | None = None) -> Policy:
     if not rewritten.text.strip():
         raise PolicySyntaxError("there is no policy here; write one, such as retry_on(503)", text, 0, 1)
     reader = _Reader(Source(text, rewritten.literals), {} if rules is None else rules)
-    policy = reader.policy(_grammar(rewritten.text, text))
-    return _within_ceilings(policy, text)
+    try:
+        policy = reader.policy(_grammar(rewritten.text, text))
+    except RecursionError:
+        raise PolicySyntaxError("the text is nested too deeply to be read from here", text, 0, 1) from None
+    beyond = _beyond_ceilings(policy)
+    if beyond is not None:
+        raise PolicySyntaxError(beyond, text, 0, len(text))
+    return capped(policy, MOST_ATTEMPTS)
 
 
 def _grammar(rewritten: str, text: str) -> ast.expr:
@@ -56,7 +66,7 @@ def _grammar(rewritten: str, text: str) -> ast.expr:
         tree = ast.parse(rewritten[indent:], mode="eval").body
     except SyntaxError as error:
         raise _grammar_error(error, rewritten, text, indent) from None
-    except (RecursionError, MemoryError, ValueError):
+    except (RecursionError, MemoryError):  # in the grammar's own stack
         raise PolicySyntaxError("the text is nested or chained too deeply to be read", text, 0, 1) from None
     if indent or not rewritten.isascii():
         _relocate(tree, rewritten, indent)
@@ -79,41 +89,36 @@ def _grammar_error(error: SyntaxError, rewritten: str, text: str, indent: int) -
     if stripped.endswith(("|", "&", ".", "~", ",")) and stripped.count("(") == stripped.count(")"):
         last = len(stripped) - 1
         return PolicySyntaxError(f"something is missing after {stripped[-1]!r}", text, last, last + 1)
-    if stripped.startswith("|"):
+    if stripped.lstrip().startswith("|"):
         return PolicySyntaxError("something is missing before '|'", text, indent, indent + 1)
     return PolicySyntaxError(f"this is no policy: {said}", text, at, at + 1)
 
 
-def _within_ceilings(policy: Policy, text: str) -> Policy:
-    """Hold what comes from text to the ceilings that only code may lift."""
-
-    def refuse(what: str) -> PolicySyntaxError:
-        return PolicySyntaxError(what, text, 0, len(text))
-
-    limits = policy.limits
+def _beyond_ceilings(policy: Policy) -> str | None:
+    """Return how a policy goes beyond the ceilings that only code may lift, or None."""
     if len(policy.clauses) > MOST_RULES:
-        raise refuse(f"a text may have at most {MOST_RULES} rules; this has {len(policy.clauses)}")
+        return _too_many_rules(len(policy.clauses))
     try:
         policy.check()
     except PolicyError as error:
-        raise refuse(str(error)) from None
-    if limits.attempts is None and any(c.allowed(None) > MOST_ATTEMPTS - 1 for c in policy.clauses):
-        raise refuse(
-            f"a text may ask for at most {MOST_ATTEMPTS} attempts: add .attempts({MOST_ATTEMPTS}) to the whole"
+        return str(error)
+    if policy.limits.attempts is None and any(map(_too_patient, policy.clauses)):
+        return f"a text may ask for at most {MOST_ATTEMPTS} attempts: add .attempts({MOST_ATTEMPTS}) to the whole"
+    waiting = longest_waiting(policy.clauses, policy.limits)
+    if waiting > LONGEST_WAITING:
+        return (
+            f"a text may ask for at most an hour of waiting, and this may wait {waiting:.0f} s: "
+            "add .within(1h) to the whole, or ask for fewer retries"
         )
-    if limits.attempts is not None and limits.attempts > MOST_ATTEMPTS:
-        raise refuse(
-            f"a text may ask for at most {MOST_ATTEMPTS} attempts; this asks for {limits.attempts:.0f}"
-        )
-    if limits.within is not None and limits.within > LONGEST_CALL:
-        raise refuse(f"a text may ask for at most an hour (1h); this asks for {limits.within:.0f} s")
-    for clause in policy.clauses:
-        single = max(clause.within or 0.0, clause.at_most or 0.0, *(d.longest(1) for d in clause.delays), 0.0)
-        if single > LONGEST_CALL:
-            raise refuse(
-                f"a text may ask for at most an hour of waiting (1h); a rule asks for {single:.0f} s"
-            )
-    return policy
+    return None
+
+
+def _too_patient(clause: Clause) -> bool:
+    return clause.retries is not None and MOST_ATTEMPTS - 1 < clause.retries < FOREVER
+
+
+def _too_many_rules(count: int) -> str:
+    return f"a text may have at most {MOST_RULES} rules; this has {count}"
 
 
 class _Reader:
@@ -127,18 +132,20 @@ class _Reader:
     def policy(self, node: ast.expr) -> Policy:
         """Return the policy of `a | b | c`, with what is said of each or of the whole."""
         parts = _sides(node)
-        read = self.single(parts[0])
-        for part in parts[1:]:
-            following = self.single(part)
-            try:
-                read = read | following
-            except PolicyError as error:
-                raise self.fail(_unreachable(error), part) from None
-        return read
+        if len(parts) > MOST_RULES:
+            raise self.fail(_too_many_rules(len(parts)), parts[MOST_RULES])
+        policies = [self.single(part) for part in parts]
+        if len(policies) == 1:
+            return policies[0]
+        try:
+            return joined_policies(policies)
+        except PolicyError as error:
+            raise self.fail(str(error), node if error.part is None else parts[error.part]) from None
 
     def single(self, node: ast.expr) -> Policy:
         """Return the policy of a head or name and the methods that follow it."""
         calls, base = _chain(node)
+        self.bounded(len(calls), node)
         read = self.base(base)
         for call in calls:
             read = self.method(read, call)
@@ -146,20 +153,24 @@ class _Reader:
 
     def base(self, node: ast.expr) -> Policy:
         if isinstance(node, ast.BinOp):
-            return self.policy(node)
+            if isinstance(node.op, ast.BitOr):
+                return self.policy(node)
+            raise self.fail("rules are joined by |, and by nothing else", node)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             name = node.func.id
             if name == WHOLE:
                 return self.whole(node)
-            if name in HEADS:
+            verb = HEADS.get(name)
+            if verb is not None:
                 if node.keywords:
                     raise self.fail(
                         f"{name}() takes conditions only; write delays after it", node.keywords[0]
                     )
                 conditions = tuple(self.condition(argument, in_head=True) for argument in node.args)
-                return self.made(lambda: head(cast("Verb", name), conditions), node)
+                return self.made(lambda: head(verb, conditions), node)
             raise self.fail(
-                f"{quoted(name)} begins no rule{did_you_mean(name, (*HEADS, *self.named))}", node.func
+                f"{quoted(self.source.written(node.func))} begins no rule{did_you_mean(name, (*HEADS, *self.named))}",
+                node.func,
             )
         if isinstance(node, ast.Name) and self.source.literal(node) is None:
             named = self.named.get(node.id)
@@ -177,32 +188,40 @@ class _Reader:
 
     def method(self, read: Policy, call: ast.Call) -> Policy:
         """Return what a method makes of a rule or policy."""
-        func = call.func
-        assert isinstance(func, ast.Attribute)  # _chain yields nothing else
-        name = func.attr
-        at = _name_node(func)
+        func = cast("ast.Attribute", call.func)  # _chain yields nothing else
+        name, at = func.attr, _name_node(func)
         rule = isinstance(read, Rule)
         word = WORDS.get(name)
-        if word is not None and ((rule and word.on_rule) or word.on_policy):
-            values = bound(self.source, call, name, word.params)
-            return self.made(lambda: cast("Policy", getattr(read, name)(**values)), call, at)
-        if word is not None:
-            raise self.fail(
-                f".{name}() limits one rule, and this is a policy of several; write it on the rule", at
-            )
+        if word is not None and (word.on_policy or (rule and word.on_rule)):
+            return self.limited(read, word, call, at)
+        cls = None if word is not None else self.found("delays", name, at)
+        if cls is None and word is None:
+            known = [*WORDS, *registry.names("delays")]
+            raise self.fail(f"unknown method {quoted(name)}{did_you_mean(name, known)}", at)
         if isinstance(read, Rule):
-            cls = registry.find("delays", name)
-            if cls is not None and issubclass(cls, Delay):
-                return self.delayed(read, cls, call, at)
-        elif name in registry.names("delays"):
-            raise self.fail(f".{name}() is the delay of one rule, and this is a policy of several", at)
-        known = [*(w.name for w in WORDS.values()), *registry.names("delays")]
-        raise self.fail(f"unknown method {quoted(name)}{did_you_mean(name, known)}", at)
+            return self.delayed(read, cast("type[Delay]", cls), call, at)
+        if len(read.clauses) > 1:
+            raise self.fail(f".{name}() is about one rule, and this is a policy of several", at)
+        raise self.fail(f".{name}() is about the rule; write it before what limits the whole call", at)
+
+    def limited(self, read: Policy, word: Word, call: ast.Call, at: ast.AST) -> Policy:
+        """Return what a word that limits a rule or a policy makes of it."""
+        arguments = bound(self.source, call, word.name, word.params)
+        limited = self.made(
+            lambda: cast("Policy", getattr(read, word.name)(**arguments.values)), call, at, arguments
+        )
+        within = limited.clause.within if isinstance(limited, Rule) else limited.limits.within
+        if word.name == "attempts" and arguments.values["n"] > MOST_ATTEMPTS:
+            raise self.fail(f"a text may ask for at most {MOST_ATTEMPTS} attempts", _only(call))
+        if word.name == "within" and within is not None and within > LONGEST_WAITING:
+            raise self.fail("a text may ask for at most an hour (1h)", _only(call))
+        return limited
 
     def delayed(self, rule: Rule, cls: type[Delay], call: ast.Call, at: ast.AST) -> Policy:
-        values = bound(self.source, call, cls.name, (*params_of(cls), MAX))
-        retries = values.pop("max", None)
-        return self.made(lambda: rule.waits(cls(**values), max=retries), call, at)
+        """Return a rule with one more delay."""
+        arguments = bound(self.source, call, cls.spelled, (*params_of(cls), MAX))
+        retries = arguments.values.pop("max", None)
+        return self.made(lambda: rule.waits(cls(**arguments.values), max=retries), call, at, arguments)
 
     def condition(self, node: ast.expr, *, in_head: bool = False) -> Condition:
         """Return the condition that a node says."""
@@ -219,10 +238,10 @@ class _Reader:
             )
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             return self.called(node, node.func.id)
-        dotted = dotted_name(node)
+        dotted = dotted_name(self.source, node)
         if dotted is not None:
-            bare = registry.bare_condition(dotted)
-            return bare if bare is not None else self.exception(dotted, node)
+            self.bounded(dotted.count("."), node)
+            return self.named_condition(dotted, node)
         if isinstance(node, ast.Starred):
             raise self.fail("there is no unpacking in the language; write the conditions out", node)
         what = "a head" if in_head else "a combination"
@@ -233,26 +252,34 @@ class _Reader:
     def combined(self, node: ast.BinOp) -> Condition:
         kind = type(node.op)
         sides = _sides(node, kind)
-        if kind is ast.BitOr and any(isinstance(constant(self.source, side), (int, Range)) for side in sides):
+        self.bounded(len(sides), node)
+        constants = [constant(self.source, side) for side in sides]
+        if kind is ast.BitOr and any(isinstance(value, (int, str, Range)) for value in constants):
             raise self.fail("statuses are joined by a comma: write retry_on(429, 503), not 429 | 503", node)
-        read = self.condition(sides[0])
-        for side in sides[1:]:
-            following = self.condition(side)
-            read = read & following if kind is ast.BitAnd else read | following
-        return read
+        return joined(AllOf if kind is ast.BitAnd else AnyOf, [self.condition(side) for side in sides])
+
+    def bounded(self, links: int, node: ast.expr) -> None:
+        """Refuse a chain that Python's grammar, from version to version, may or may not read."""
+        if links > LONGEST_CHAIN:
+            raise self.fail(f"at most {LONGEST_CHAIN} may be chained; here are {links}", node)
 
     def status(self, value: Range | int | str, node: ast.expr) -> Condition:
         spelled = value.statuses if isinstance(value, Range) else value
-        if isinstance(spelled, str) and registry.bare_condition(spelled) is not None:
+        if isinstance(spelled, str) and spelled in registry.names("conditions"):
             raise self.fail(f"{spelled} is written without quotes", node)
         return self.made(lambda: Status((spelled,)), node)
 
-    def exception(self, dotted: str, node: ast.expr) -> Condition:
-        if registry.find("conditions", dotted) is not None:
-            raise self.fail(f"{dotted} needs its arguments, as in {dotted}(...)", node)
-        known = registry.names("conditions")
-        if "." not in dotted and dotted.islower():
-            raise self.fail(f"unknown condition {quoted(dotted)}{did_you_mean(dotted, known)}", node)
+    def named_condition(self, dotted: str, node: ast.expr) -> Condition:
+        """Return the condition that a bare word or an exception's name says."""
+        if "." not in dotted and not is_builtin_exception(dotted):
+            bare = self.made(lambda: registry.bare_condition(dotted), node)
+            if bare is not None:
+                return bare
+            if self.found("conditions", dotted, node) is not None:
+                raise self.fail(f"{dotted} needs its arguments, as in {dotted}(...)", node)
+            if dotted.islower():
+                advice = did_you_mean(dotted, registry.names("conditions"))
+                raise self.fail(f"unknown condition {quoted(dotted)}{advice}", node)
         return self.made(lambda: Raises((dotted,)), node)
 
     def called(self, node: ast.Call, name: str) -> Condition:
@@ -260,25 +287,38 @@ class _Reader:
             raise self.fail(
                 "when() takes a callable, which no text can hold; build this policy in Python", node
             )
-        cls = registry.find("conditions", name)
-        if cls is None or not issubclass(cls, Condition):
+        cls = self.found("conditions", name, node.func)
+        if cls is None:
             if registry.bare_condition(name) is not None:
                 raise self.fail(f"{name} takes no parentheses", node)
-            raise self.fail(
-                f"unknown condition {quoted(name)}{did_you_mean(name, registry.names('conditions'))}",
-                node.func,
-            )
-        values = bound(self.source, node, name, params_of(cls))
-        return self.made(lambda: cls(**values), node)
+            advice = did_you_mean(name, registry.names("conditions"))
+            raise self.fail(f"unknown condition {quoted(self.source.written(node.func))}{advice}", node.func)
+        arguments = bound(self.source, node, name, params_of(cls))
+        return cast("Condition", self.made(lambda: cls(**arguments.values), node, None, arguments))
 
-    def made(self, make: Callable[[], M], node: ast.AST, at: ast.AST | None = None) -> M:
-        """Return what a constructor makes, its complaint turned into one with a place."""
+    def found(self, kind: registry.Kind, name: str, node: ast.AST) -> type[Term] | None:
+        """Return the class registered as a name, or None; point at an extension that cannot be loaded."""
+        return self.made(lambda: registry.find(kind, name), node)
+
+    def made(
+        self,
+        make: Callable[[], M],
+        node: ast.AST,
+        at: ast.AST | None = None,
+        arguments: Arguments | None = None,
+    ) -> M:
+        """Return what a constructor makes, its complaint turned into one with a place: the argument, or the call."""
         try:
             return make()
-        except PolicySyntaxError:
+        except RecursionError:
             raise
-        except (ValueError, TypeError) as error:
-            raise self.fail(str(error)[:300], node if at is None else _from_name(at, node)) from None
+        except Exception as error:  # an extension's constructor may raise anything
+            place = (
+                arguments.place(error) if arguments is not None and isinstance(error, PolicyError) else None
+            )
+            start, end = place or span_of(node if at is None else at, node)
+            message = str(error)[:_LONGEST_MESSAGE] or type(error).__name__
+            raise PolicySyntaxError(message, self.source.text, start, end) from None
 
 
 def _sides(node: ast.expr, kind: type[ast.operator] = ast.BitOr) -> list[ast.expr]:
@@ -305,14 +345,6 @@ def _name_node(func: ast.Attribute) -> ast.AST:
     return ast.Name(id=func.attr, col_offset=end - len(func.attr), end_col_offset=end)
 
 
-def _from_name(at: ast.AST, node: ast.AST) -> ast.AST:
-    """Return a node from a method's name to the end of its call."""
-    return ast.Name(id="", col_offset=at.col_offset, end_col_offset=node.end_col_offset)  # type: ignore[attr-defined]
-
-
-def _unreachable(error: PolicyError) -> str:
-    return (
-        str(error)
-        if "limit the whole" in str(error)
-        else "this rule can never decide: those before it answer all of it"
-    )
+def _only(call: ast.Call) -> ast.expr:
+    """Return the only argument of a call, however it is written."""
+    return [*call.args, *(keyword.value for keyword in call.keywords)][0]

@@ -6,22 +6,32 @@ from typing import Final
 
 import attrs
 
+from bide.policy.clause import Verb
 from bide.policy.limits import Breaker, Budget, Cooldown, Hedge
 from bide.policy.params import Param, params_of
 
-HEADS: Final = ("retry_on", "give_up_on", "accept_on")
+HEADS: Final[dict[str, Verb]] = {
+    "retry_on": "retry_on",
+    "give_up_on": "give_up_on",
+    "accept_on": "accept_on",
+}
 WHOLE: Final = "Policy"
 """`Policy(rule).within(30s)` limits the whole call where the policy is a single rule."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Word:
-    """A method of the language: its name, its arguments, and where it may stand."""
+    """A method of the language: its name, its arguments, where it may stand, and the limit that holds it."""
 
     name: str
     params: tuple[Param, ...] = ()
     on_rule: bool = False
     on_policy: bool = False
+
+    @property
+    def limit(self) -> str:
+        """The field of a policy's limits that holds what this says."""
+        return "name" if self.name == "named" else self.name
 
 
 _TABLE: Final = (
@@ -40,5 +50,5 @@ _TABLE: Final = (
     Word("named", (Param("name", "text"),), on_policy=True),
 )
 WORDS: Final = {word.name: word for word in _TABLE}
-MAX: Final = Param("max", "forever", None)
-"""Every delay takes it beside its own arguments: the retries of its rule."""
+MAX: Final = Param("max", "forever", None, keyword=True)
+"""Every delay takes it, by name, beside its own arguments: the retries of its rule."""

@@ -36,6 +36,8 @@ class LogListener:
                     *_who(event),
                     exc_info=event.error,
                 )
+            case _:
+                pass
 
 
 def _who(event: events.Event) -> tuple[str, int, str]:

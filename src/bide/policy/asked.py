@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import ClassVar
 
 import attrs
 
 from bide.policy import hints, params
 from bide.policy.delay import Ask, Delay, Span, spread
-from bide.policy.errors import PolicyError
+from bide.policy.errors import PolicyError, shown
 from bide.policy.hints import Hint
 from bide.policy.registry import delay
 
@@ -19,18 +20,15 @@ class Asked(Delay):
     __slots__ = ()
     schedule: ClassVar[bool] = False
 
+    @abstractmethod
     def read(self, ask: Ask) -> Hint | None:
         """Return what the server asks for, or None."""
-        raise NotImplementedError
 
     def span(self, ask: Ask) -> Span | None:
         hint = self.read(ask)
         if hint is None or hint.delay <= 0:  # zero, or a date gone by: our own delay is the floor
             return None
         return Span(hint.delay, hint.delay + spread(hint.delay), hint.source)
-
-    def longest(self, retry: int) -> float:
-        return 0.0
 
 
 def _date(ask: Ask) -> str | None:
@@ -42,8 +40,8 @@ def _date(ask: Ask) -> str | None:
 class AfterHeader(Asked):
     """What a header asks for: seconds, or an HTTP-date read against the response's own `Date`."""
 
-    name: ClassVar[str]
-    header: str = params.text()
+    spelled: ClassVar[str]
+    header: str = params.header_name(alias="name")
 
     def read(self, ask: Ask) -> Hint | None:
         values = ask.outcome.values(self.header)
@@ -55,8 +53,8 @@ class AfterHeader(Asked):
 class AfterReset(Asked):
     """The time until a rate limit resets, as a header tells it: seconds, an epoch, milliseconds, a duration, a date."""
 
-    name: ClassVar[str]
-    header: str = params.text()
+    spelled: ClassVar[str]
+    header: str = params.header_name(alias="name")
 
     def read(self, ask: Ask) -> Hint | None:
         values = ask.outcome.values(self.header)
@@ -71,7 +69,7 @@ class AfterReset(Asked):
 class AfterBody(Asked):
     """The number of seconds at a dotted path of the JSON body, such as "details.retry_after"."""
 
-    name: ClassVar[str]
+    spelled: ClassVar[str]
     reads_body: ClassVar[bool] = True
     path: str = params.text()
 
@@ -85,16 +83,16 @@ class AfterBody(Asked):
 class AfterMessage(Asked):
     """What the message for people says, by a template such as "Retry after {seconds} seconds"."""
 
-    name: ClassVar[str]
+    spelled: ClassVar[str]
     reads_body: ClassVar[bool] = True
     template: str = params.text()
-    at: str | None = params.text(None)
+    at: str | None = params.text(None, keyword=True)
 
     def __attrs_post_init__(self) -> None:
         try:
             hints.check_template(self.template)
         except ValueError as error:
-            raise PolicyError(f"after_message: {error}") from None
+            raise PolicyError(f"after_message: {error}", argument="template") from None
 
     def read(self, ask: Ask) -> Hint | None:
         said = ask.outcome.read_message(self.at)
@@ -107,12 +105,15 @@ class AfterMessage(Asked):
 class AfterAttribute(Asked):
     """The number of seconds in an attribute of the exception, such as "retry_after"."""
 
-    name: ClassVar[str]
-    attribute: str = params.text()
+    spelled: ClassVar[str]
+    attribute: str = params.named(alias="name")
 
     def __attrs_post_init__(self) -> None:
         if not all(part.isidentifier() and not part.startswith("_") for part in self.attribute.split(".")):
-            raise PolicyError(f"after_attribute takes a public attribute's name; got {self.attribute!r:.40}")
+            raise PolicyError(
+                f"after_attribute takes a public attribute's name; got {shown(self.attribute)}",
+                argument="name",
+            )
 
     def read(self, ask: Ask) -> Hint | None:
         found: object = ask.outcome.error
@@ -130,7 +131,7 @@ class AfterAttribute(Asked):
 class AfterHint(Asked):
     """What the server asks for by any convention known, in their order of precedence."""
 
-    name: ClassVar[str]
+    spelled: ClassVar[str]
     reads_body: ClassVar[bool] = True
 
     def read(self, ask: Ask) -> Hint | None:

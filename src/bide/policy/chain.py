@@ -37,7 +37,13 @@ class Chain:
         """Wait the seconds that stand at a dotted path of the JSON body, such as "details.retry_after"."""
         return self.waits(AfterBody(path), max=max)
 
-    def after_message(self, template: str, *, at: str | None = None, max: float | None = None) -> Self:  # noqa: A002
+    def after_message(
+        self,
+        template: str,
+        *,
+        at: str | None = None,
+        max: float | None = None,  # noqa: A002
+    ) -> Self:
         """
         Wait as the message for people says, by a template such as "Retry after {seconds} seconds".
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from typing import Final, Literal
 
 import attrs
 
-from bide.policy.condition import ALL_STATUSES, AnyOf, Condition, Statuses, reach
+from bide.policy.condition import NO_STATUS, AnyOf, Condition, Statuses, reach
 from bide.policy.delay import Ask, Delay, Span
+from bide.policy.errors import PolicyError, shown
 from bide.policy.outcome import Outcome
 from bide.policy.params import FOREVER
 from bide.policy.schedules import DEFAULT_SCHEDULE
 
 Verb = Literal["retry_on", "give_up_on", "accept_on"]
+Question = tuple[Condition, Statuses, bool]
+"""A condition, the statuses of responses at which it is asked, and whether it is asked of plain values and successes."""
 
 DEFAULT_RETRIES: Final = 3
 DEFAULT_AT_MOST: Final = 120.0
@@ -35,12 +39,16 @@ class Clause:
     at_most: float | None = None
     recovery: str | None = None
     any_method: bool = False
-    reach: Statuses = attrs.field(init=False, eq=False, repr=False, default=ALL_STATUSES)
-    _sees_values: bool = attrs.field(init=False, eq=False, repr=False, default=False)
+    _asked: tuple[Question, ...] = attrs.field(default=(), eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "reach", reach(self.condition))
-        object.__setattr__(self, "_sees_values", any(part.sees_values for part in self.condition.parts()))
+        if not self._asked:
+            object.__setattr__(self, "_asked", tuple(_questions(self.conditions)))
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """What the head asks, one of which must be answered with yes."""
+        return self._asked
 
     @property
     def condition(self) -> Condition:
@@ -48,15 +56,20 @@ class Clause:
         return self.conditions[0] if len(self.conditions) == 1 else AnyOf(self.conditions)
 
     @property
+    def reach(self) -> Statuses:
+        """The statuses of responses at which anything is asked."""
+        return NO_STATUS.union(*(reached for _, reached, _ in self._asked))
+
+    @property
     def sees_values(self) -> bool:
         """Whether the plain value that a function returned can match."""
-        return self._sees_values
+        return any(sees for _, _, sees in self._asked)
 
     @property
     def reads_body(self) -> bool:
         """Whether a condition or a delay of this rule looks into the body."""
         return any(part.reads_body for part in self.condition.parts()) or any(
-            d.reads_body for d in self.delays
+            delay.reads_body for delay in self.delays
         )
 
     @property
@@ -77,25 +90,32 @@ class Clause:
     def matches(self, outcome: Outcome) -> bool:
         """Tell whether this rule is about an outcome; a success is asked only where the condition says so."""
         if outcome.error is None:
-            if outcome.status is None:
-                if not (self._sees_values or outcome.fault.network or outcome.fault.timed_out):
-                    return False
-            elif outcome.status not in self.reach:
-                return False
-        return any(condition.matches(outcome) for condition in self.conditions)
+            status = outcome.status
+            if status is not None and not outcome.faulty:
+                return any(status in reached and asked.matches(outcome) for asked, reached, _ in self._asked)
+            if not outcome.failed:
+                return any(sees and asked.matches(outcome) for asked, _, sees in self._asked)
+        return any(asked.matches(outcome) for asked, _, _ in self._asked)
 
     def miss(self, outcome: Outcome) -> str:
         """Return why this rule is not about an outcome, for people."""
-        if outcome.error is None and outcome.status is not None and outcome.status not in self.reach:
-            named = self.condition.statuses() is not None
-            return self.condition.miss(outcome) if named else f"status {outcome.status} is no failure"
-        return self.condition.miss(outcome)
+        missed = [asked.miss(outcome) for asked, _, _ in self._asked if not asked.matches(outcome)]
+        if len(missed) == len(self._asked):
+            return ", ".join(missed)
+        return "nothing failed" if outcome.status is None else f"status {outcome.status} is no failure"
 
     def span(self, ask: Ask) -> Span:
-        """Return the range of the first delay in the chain that yields one."""
+        """
+        Return the range of the first delay in the chain that yields one.
+
+        Raises:
+            PolicyError: a delay of the user's yields what is no range of seconds.
+        """
         for delay in self.delays:
             span = delay.span(ask)
             if span is not None:
+                if not 0 <= span.low <= span.high < math.inf:
+                    raise PolicyError(f".{delay.spelled}() gave no range of seconds: {shown(span, 80)}")
                 return span
         return DEFAULT_SCHEDULE.span(ask)
 
@@ -116,4 +136,13 @@ class Clause:
             self,
             conditions=tuple(condition.rewritten(change) for condition in self.conditions),
             delays=tuple(delay(one) for one in self.delays),
+            asked=(),
         )
+
+
+def _questions(conditions: tuple[Condition, ...]) -> Iterator[Question]:
+    for condition in conditions:
+        if isinstance(condition, AnyOf):
+            yield from _questions(condition.conditions)
+        else:
+            yield condition, reach(condition), any(part.sees_values for part in condition.parts())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, Final
 
 import attrs
 
-from bide.policy.errors import PolicyError
+from bide.policy.errors import PolicyError, shown
 from bide.policy.outcome import Outcome
 from bide.policy.term import Term
 
@@ -21,7 +22,7 @@ class Condition(Term):
     """
     A question about one outcome; combine them with `&`, `|` and `~`.
 
-    Subclass it, decorate with `bide.policy.registry.condition("name")`, and it works in Python and in text.
+    Subclass it, decorate with `attrs.frozen` and `bide.condition("name")`, and it works in Python and in text.
     """
 
     __slots__ = ()
@@ -30,19 +31,24 @@ class Condition(Term):
     failures_only: ClassVar[bool] = False
     """Whether, with no status named beside it, the question is about failures: a success is never asked."""
     sees_values: ClassVar[bool] = False
-    """Whether the question can be about the plain value that a function returned."""
+    """Whether the question can be about the plain value that a function returned, and about any success."""
 
+    @abstractmethod
     def matches(self, outcome: Outcome) -> bool:
         """Return the answer; must be a bool, must not raise for any outcome, must not do I/O."""
-        raise NotImplementedError
 
     def statuses(self) -> Statuses | None:
         """Return the statuses at which the answer can be yes; None when the status does not matter."""
         return None
 
+    @property
+    def label(self) -> str:
+        """What messages for people call this condition."""
+        return self.spelled
+
     def miss(self, outcome: Outcome) -> str:
         """Return why the answer is no, for people."""
-        return f"not {self.name}"
+        return f"not {self.label}"
 
     def parts(self) -> Iterator[Condition]:
         """Yield this condition and all that it is made of."""
@@ -53,26 +59,42 @@ class Condition(Term):
         return change(self)
 
     def __and__(self, other: object) -> Condition:
-        return _joined(AllOf, self, other)
+        return joined(AllOf, (self, other))
 
     def __rand__(self, other: object) -> Condition:
-        return _joined(AllOf, other, self)
+        return joined(AllOf, (other, self))
 
     def __or__(self, other: object) -> Condition:
-        return _joined(AnyOf, self, other)
+        return joined(AnyOf, (self, other))
 
     def __ror__(self, other: object) -> Condition:
-        return _joined(AnyOf, other, self)
+        return joined(AnyOf, (other, self))
 
     def __invert__(self) -> Condition:
         return self.condition if isinstance(self, Not) else Not(self)
 
 
+class _Joined(Condition):
+    """Conditions joined by one operator."""
+
+    __slots__ = ()
+    conditions: tuple[Condition, ...]
+
+    @property
+    def label(self) -> str:
+        return f"({f' {self.spelled} '.join(condition.label for condition in self.conditions)})"
+
+    def parts(self) -> Iterator[Condition]:
+        yield self
+        for condition in self.conditions:
+            yield from condition.parts()
+
+
 @attrs.frozen(eq=False, repr=False)
-class AllOf(Condition):
+class AllOf(_Joined):
     """Every one of these (`a & b`)."""
 
-    name: ClassVar[str] = "&"
+    spelled: ClassVar[str] = "&"
     conditions: tuple[Condition, ...]
 
     def matches(self, outcome: Outcome) -> bool:
@@ -80,27 +102,21 @@ class AllOf(Condition):
 
     def statuses(self) -> Statuses | None:
         known = [found for condition in self.conditions if (found := condition.statuses()) is not None]
-        return frozenset.intersection(*known) if known else None
+        return ALL_STATUSES.intersection(*known) if known else None
 
     def miss(self, outcome: Outcome) -> str:
-        return next(
-            condition.miss(outcome) for condition in self.conditions if not condition.matches(outcome)
-        )
-
-    def parts(self) -> Iterator[Condition]:
-        yield self
-        for condition in self.conditions:
-            yield from condition.parts()
+        missed = (condition.miss(outcome) for condition in self.conditions if not condition.matches(outcome))
+        return next(missed, f"not {self.label}")
 
     def rewritten(self, change: Callable[[Condition], Condition]) -> Condition:
         return change(AllOf(tuple(condition.rewritten(change) for condition in self.conditions)))
 
 
 @attrs.frozen(eq=False, repr=False)
-class AnyOf(Condition):
+class AnyOf(_Joined):
     """At least one of these (`a | b`, or the commas of a head)."""
 
-    name: ClassVar[str] = "|"
+    spelled: ClassVar[str] = "|"
     conditions: tuple[Condition, ...]
 
     def matches(self, outcome: Outcome) -> bool:
@@ -108,15 +124,10 @@ class AnyOf(Condition):
 
     def statuses(self) -> Statuses | None:
         known = [condition.statuses() for condition in self.conditions]
-        return None if None in known else frozenset().union(*(found for found in known if found is not None))
+        return None if None in known else NO_STATUS.union(*(found for found in known if found is not None))
 
     def miss(self, outcome: Outcome) -> str:
         return ", ".join(condition.miss(outcome) for condition in self.conditions)
-
-    def parts(self) -> Iterator[Condition]:
-        yield self
-        for condition in self.conditions:
-            yield from condition.parts()
 
     def rewritten(self, change: Callable[[Condition], Condition]) -> Condition:
         return change(AnyOf(tuple(condition.rewritten(change) for condition in self.conditions)))
@@ -126,17 +137,22 @@ class AnyOf(Condition):
 class Not(Condition):
     """Not this (`~a`)."""
 
-    name: ClassVar[str] = "~"
+    spelled: ClassVar[str] = "~"
     condition: Condition
 
     def matches(self, outcome: Outcome) -> bool:
         return not self.condition.matches(outcome)
 
     def statuses(self) -> Statuses | None:
-        return self.condition.excluded() if isinstance(self.condition, StatusLike) else None
+        known = self.condition.statuses() if isinstance(self.condition, StatusLike) else None
+        return None if known is None else ALL_STATUSES - known
+
+    @property
+    def label(self) -> str:
+        return f"~{self.condition.label}"
 
     def miss(self, outcome: Outcome) -> str:
-        return f"~{self.condition.name} does not hold"
+        return f"{self.condition.label} holds"
 
     def parts(self) -> Iterator[Condition]:
         yield self
@@ -151,29 +167,37 @@ class StatusLike(Condition):
 
     __slots__ = ()
 
-    def excluded(self) -> Statuses:
-        """Return the statuses at which the answer is no."""
-        return ALL_STATUSES - (self.statuses() or NO_STATUS)
-
 
 def reach(condition: Condition) -> Statuses:
     """
-    Return the statuses of responses at which a condition can hold.
+    Return the statuses of responses at which a condition is asked.
 
     A question about the body or the request is about error responses (400 and above) unless a status is named beside
-    it, so that no success pays for it: `200 & code("THROTTLED")` asks for what it wants.
+    it, so that no success pays for it: `200 & code("THROTTLED")` asks for what it wants. What stands after `~` narrows
+    and names nothing: `~404` is about the other errors, `2xx & ~204` about the other successes.
     """
-    if isinstance(condition, AnyOf):
-        return frozenset().union(*(reach(one) for one in condition.conditions))
     named = condition.statuses()
-    if named is not None:
-        return named
-    return ERROR_STATUSES if any(part.failures_only for part in condition.parts()) else ALL_STATUSES
+    possible = ALL_STATUSES if named is None else named
+    parts = list(condition.parts())
+    if any(part.sees_values for part in parts) or _names_statuses(condition):
+        return possible
+    narrow = any(part.failures_only or isinstance(part, Not) for part in parts)
+    return possible & ERROR_STATUSES if narrow else possible
 
 
-def _joined(how: type[AllOf | AnyOf], left: object, right: object) -> Condition:
+def _names_statuses(condition: Condition) -> bool:
+    """Tell whether a condition says at which statuses it is asked, `~` aside."""
+    if isinstance(condition, AllOf):
+        return any(map(_names_statuses, condition.conditions))
+    if isinstance(condition, AnyOf):
+        return all(map(_names_statuses, condition.conditions))
+    return not isinstance(condition, Not) and condition.statuses() is not None
+
+
+def joined(how: type[AllOf | AnyOf], sides: Iterable[object]) -> Condition:
+    """Return `a & b & ...` or `a | b | ...` as one flat condition."""
     flat: list[Condition] = []
-    for side in (left, right):
+    for side in sides:
         condition = coerced(side)
         if isinstance(condition, how):
             flat.extend(condition.conditions)
@@ -205,5 +229,5 @@ def coerced(value: object) -> Condition:
         if condition is not None:
             return condition
     raise PolicyError(
-        f"{value!r:.60} is no condition; write a status, an exception class, or code(...), timeout, ..."
+        f"{shown(value, 60)} is no condition; write a status, an exception class, or code(...), timeout, ..."
     )

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, ClassVar, Final
 
 import attrs
 
 from bide.policy import params
 from bide.policy.condition import ERROR_STATUSES, NO_STATUS, Condition, Statuses
-from bide.policy.errors import PolicyError
+from bide.policy.errors import PolicyError, shown
 from bide.policy.outcome import Outcome
 from bide.policy.raised import Raises
 from bide.policy.registry import bare, condition
 from bide.policy.statuses import Status
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
+_LONGEST_GLOB: Final = 256
 
 
 @condition("code")
@@ -24,11 +25,11 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 class Code(Condition):
     """The machine-readable code in the body is one of these."""
 
-    name: ClassVar[str]
+    spelled: ClassVar[str]
     reads_body: ClassVar[bool] = True
     failures_only: ClassVar[bool] = True
     codes: tuple[str, ...] = params.texts()
-    at: str | None = params.text(None)
+    at: str | None = params.text(None, keyword=True)
 
     def matches(self, outcome: Outcome) -> bool:
         return outcome.read_code(self.at) in self.codes
@@ -39,7 +40,7 @@ class Code(Condition):
         return (
             f"no code in the body, wanted {wanted}"
             if found is None
-            else f"code is {found!r:.80}, not {wanted}"
+            else f"code is {shown(found, 80)}, not {wanted}"
         )
 
 
@@ -48,13 +49,9 @@ class Code(Condition):
 class HeaderIs(Condition):
     """The response has this header, with this value if one is given (case does not matter)."""
 
-    name: ClassVar[str]
-    header: str = params.text()
+    spelled: ClassVar[str]
+    header: str = params.header_name(alias="name")
     value: str | None = params.text(None)
-
-    def __attrs_post_init__(self) -> None:
-        if not _TOKEN.fullmatch(self.header):
-            raise PolicyError(f"{self.header!r:.40} is no header name")
 
     def matches(self, outcome: Outcome) -> bool:
         values = outcome.values(self.header)
@@ -73,7 +70,7 @@ class HeaderIs(Condition):
 class BodyIs(Condition):
     """The JSON body has something at this path, and it equals the value if one is given."""
 
-    name: ClassVar[str]
+    spelled: ClassVar[str]
     reads_body: ClassVar[bool] = True
     failures_only: ClassVar[bool] = True
     path: str = params.text()
@@ -100,11 +97,17 @@ def _same_kind(value: object) -> tuple[type, ...]:
 class Message(Condition):
     """The text for people fits this glob (`*` and `?`), whatever the case."""
 
-    name: ClassVar[str]
+    spelled: ClassVar[str]
     reads_body: ClassVar[bool] = True
     failures_only: ClassVar[bool] = True
     pattern: str = params.text()
-    at: str | None = params.text(None)
+    at: str | None = params.text(None, keyword=True)
+
+    def __attrs_post_init__(self) -> None:
+        if len(self.pattern) > _LONGEST_GLOB:
+            raise PolicyError(
+                f"message() takes a glob of at most {_LONGEST_GLOB} characters", argument="pattern"
+            )
 
     def matches(self, outcome: Outcome) -> bool:
         said = outcome.read_message(self.at)
@@ -119,22 +122,17 @@ class Message(Condition):
 
 
 def glob_matches(pattern: str, text: str) -> bool:
-    """Match `*` and `?` in time linear in the text for each star: no regular expression comes from text."""
-    at = star = mark = 0
-    resume = -1
-    while at < len(text):
-        if star < len(pattern) and pattern[star] == "*":
-            resume, mark = star, at
-            star += 1
-        elif star < len(pattern) and pattern[star] in ("?", text[at]):
-            star += 1
-            at += 1
-        elif resume >= 0:
-            star, mark = resume + 1, mark + 1
-            at = mark
-        else:
-            return False
-    return pattern[star:].strip("*") == ""
+    """Match `*` and `?`, everything else being itself; no star is ever tried at a second place."""
+    return _compiled(pattern).match(text) is not None
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    first, *others = (re.escape(part).replace(r"\?", ".") for part in pattern.split("*"))
+    if not others:
+        return re.compile(rf"{first}\Z", re.DOTALL)
+    middle = "".join(f"(?>.*?{part})" for part in others[:-1] if part)
+    return re.compile(rf"{first}{middle}.*{others[-1]}\Z", re.DOTALL)
 
 
 @condition("method")
@@ -142,13 +140,13 @@ def glob_matches(pattern: str, text: str) -> bool:
 class Method(Condition):
     """The request's method is one of these."""
 
-    name: ClassVar[str]
+    spelled: ClassVar[str]
     failures_only: ClassVar[bool] = True
     methods: tuple[str, ...] = params.texts()
 
     def __attrs_post_init__(self) -> None:
-        if not all(_TOKEN.fullmatch(method) for method in self.methods):
-            raise PolicyError('method() takes HTTP methods, such as method("GET", "PUT")')
+        if not all(map(params.is_token, self.methods)):
+            raise PolicyError('method() takes HTTP methods, such as method("GET", "PUT")', argument="methods")
         object.__setattr__(self, "methods", tuple(method.upper() for method in self.methods))
 
     def matches(self, outcome: Outcome) -> bool:
@@ -162,18 +160,19 @@ class Method(Condition):
 class Fact(Condition):
     """A bare word: something that is so of an outcome or not."""
 
-    name: ClassVar[str] = "fact"
+    spelled: ClassVar[str] = "fact"
     failures_only: ClassVar[bool] = True
     word: str
+
+    @property
+    def label(self) -> str:
+        return self.word
 
     def matches(self, outcome: Outcome) -> bool:
         return _FACTS[self.word][0](outcome)
 
     def statuses(self) -> Statuses | None:
         return _FACTS[self.word][1]
-
-    def miss(self, outcome: Outcome) -> str:
-        return f"not {self.word}"
 
 
 _MISDIRECTED: Final = frozenset({421})
@@ -196,24 +195,29 @@ replayable = bare("replayable", Fact("replayable"))
 class When(Condition):
     """A callable of yours says so; Python only, since text can hold no code."""
 
-    name: ClassVar[str] = "when"
+    spelled: ClassVar[str] = "when"
+    why_no_text: ClassVar[str] = "it holds a Python callable"
     sees_values: ClassVar[bool] = True
-    ask: Callable[[Outcome], bool] = attrs.field()
+    ask: Callable[[Outcome], bool]
 
-    @ask.validator
-    def _callable(self, _field: object, ask: object) -> None:
-        if not callable(ask):
-            raise PolicyError(f"when() takes a callable of one outcome; got {ask!r:.40}")
+    def __attrs_post_init__(self) -> None:
+        if not callable(self.ask):
+            raise PolicyError(f"when() takes a callable of one outcome; got {shown(self.ask)}")
 
     def matches(self, outcome: Outcome) -> bool:
         answer: Any = self.ask(outcome)
         if type(answer) is not bool:
-            named = getattr(self.ask, "__qualname__", "the callable")
-            raise TypeError(f"when({named}) must answer True or False; it answered {type(answer).__name__}")
+            raise TypeError(
+                f"when({_called(self.ask)}) must answer True or False; it answered {type(answer).__name__}"
+            )
         return answer
 
     def miss(self, outcome: Outcome) -> str:
-        return f"when({getattr(self.ask, '__qualname__', '...')}) said no"
+        return f"when({_called(self.ask)}) said no"
+
+
+def _called(ask: object) -> str:
+    return str(getattr(ask, "__qualname__", type(ask).__name__))
 
 
 def status(*codes: int | str) -> Condition:

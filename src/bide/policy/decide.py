@@ -10,6 +10,8 @@ from bide.policy.delay import Ask, Span
 from bide.policy.limits import Limits
 from bide.policy.outcome import Outcome
 
+DEFAULT_ATTEMPTS = 100
+"""What bounds a call whose policy counts no attempts, however many rules it has."""
 _ROOM_SHARE = 0.1
 
 
@@ -28,17 +30,14 @@ def decide(rules: Sequence[Clause], limits: Limits, outcome: Outcome, state: Sta
         return Accept(Reason.ACCEPTED, rule)
     if clause.verb == "give_up_on":
         return GiveUp(Reason.RULE_GAVE_UP, rule)
-    refused = _refusal(clause, rule, limits, outcome, state)
+    refused = _refusal(rules, rule, limits, outcome, state)
     if refused is not None:
         return GiveUp(refused, rule)
-    ask = Ask(outcome, state.used_by(rule) + 1, state.previous, state.now)
-    span = clause.span(ask)
+    span = clause.span(Ask(outcome, state.used_by(rule) + 1, state.previous, state.now))
     left = time_left(clause, rule, limits, outcome, state)
-    return (
-        _hinted(clause, rule, span, left, state)
-        if span.source
-        else _own(clause, rule, span, left, outcome, state)
-    )
+    if span.source:
+        return _hinted(clause, rule, span, left, state)
+    return _own(clause, rule, span, left, outcome, state)
 
 
 def time_left(clause: Clause, rule: int, limits: Limits, outcome: Outcome, state: State) -> float | None:
@@ -48,23 +47,39 @@ def time_left(clause: Clause, rule: int, limits: Limits, outcome: Outcome, state
     A rule pays for the attempts it answered and the waits it asked for, so that waiting long for one thing takes
     nothing from another.
     """
-    lefts: list[float] = []
-    if limits.within is not None:
-        lefts.append(limits.within - state.elapsed)
-    if clause.within is not None:
-        lefts.append(clause.within - state.spent_by(rule) - outcome.elapsed)
-    return min(lefts) if lefts else None
+    lefts = (_of_policy(limits, state), _of_rule(clause, rule, outcome, state))
+    return min((left for left in lefts if left is not None), default=None)
 
 
-def _refusal(clause: Clause, rule: int, limits: Limits, outcome: Outcome, state: State) -> Reason | None:
+def _of_policy(limits: Limits, state: State) -> float | None:
+    return None if limits.within is None else limits.within - state.elapsed
+
+
+def _of_rule(clause: Clause, rule: int, outcome: Outcome, state: State) -> float | None:
+    return None if clause.within is None else clause.within - state.spent_by(rule) - outcome.elapsed
+
+
+def most_attempts(rules: Sequence[Clause], limits: Limits) -> float:
+    """Return how many attempts a call may make: as many as are said, else 100, or what its most patient rule needs."""
+    if limits.attempts is not None:
+        return limits.attempts
+    said = (1 + clause.retries for clause in rules if clause.retries is not None)
+    return min(limits.ceiling, max(DEFAULT_ATTEMPTS, max(said, default=0)))
+
+
+def _refusal(
+    rules: Sequence[Clause], rule: int, limits: Limits, outcome: Outcome, state: State
+) -> Reason | None:
     """Return why this may not be repeated, whatever the delay would be."""
+    clause = rules[rule]
     if outcome.exhausted and not limits.over_inner:
         return Reason.INNER_EXHAUSTED
     if not outcome.repeatable and not clause.any_method:
         return Reason.NOT_IDEMPOTENT
     if not outcome.replayable:
         return Reason.BODY_NOT_REPLAYABLE
-    if limits.attempts is not None and state.attempt >= limits.attempts:
+    usual = DEFAULT_ATTEMPTS if limits.attempts is None else limits.attempts
+    if state.attempt >= usual and state.attempt >= most_attempts(rules, limits):
         return Reason.ATTEMPTS_EXHAUSTED
     if state.used_by(rule) >= clause.allowed(limits.attempts):
         return Reason.RETRIES_EXHAUSTED
@@ -76,7 +91,7 @@ def _hinted(clause: Clause, rule: int, span: Span, left: float | None, state: St
     retry_at = None if state.now is None else state.now + span.low
     if span.low > clause.longest_hint:
         return GiveUp(Reason.HINT_TOO_LONG, rule, retry_at)
-    if left is not None and span.low >= left:
+    if left is not None and not span.low < left:
         return GiveUp(Reason.DEADLINE, rule, retry_at)
     if left is not None and span.high >= left:
         span = Span(span.low, span.low + (left - span.low) * (1 - _ROOM_SHARE), span.source)
@@ -91,6 +106,9 @@ def _own(
     if left is None or delay + outcome.elapsed < left:
         return Retry(delay, rule, span, clause.recovery)
     shortened = left - max(outcome.elapsed, left * _ROOM_SHARE)
-    if shortened <= 0:
+    if not shortened > 0:
         return GiveUp(Reason.DEADLINE, rule)
-    return Retry(shortened, rule, Span(shortened, shortened), clause.recovery, last=True)
+    by_rule = _of_rule(clause, rule, outcome, state)
+    if left == by_rule and left < _ROOM_SHARE * (clause.within or 0.0):
+        return GiveUp(Reason.DEADLINE, rule)  # else ever shorter delays would fit ever more attempts in
+    return Retry(shortened, rule, Span(shortened, shortened), clause.recovery, last=left != by_rule)

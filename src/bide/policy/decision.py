@@ -43,7 +43,7 @@ class Retry:
     Another attempt, after `delay` seconds.
 
     `span` is the range that the delay was drawn from, with the source of a hint; `recovery` names an action to take
-    first; `last` says that the delay was shortened so that one more attempt fits into the deadline, and only one.
+    first; `last` says that the delay was shortened so that one more attempt fits into the policy's deadline, and only one.
     """
 
     delay: float
@@ -86,7 +86,7 @@ class State:
         used: Retries that each rule has taken so far, by the rule's index.
         spent: Seconds that each rule has cost so far: the attempts it answered and the waits it asked for.
         previous: The last delay of our own, in seconds.
-        last: Whether this attempt was the last that fitted into a deadline.
+        last: Whether this attempt was the last that fitted into the policy's deadline.
     """
 
     attempt: int = 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from abc import abstractmethod
 from typing import ClassVar
 
 import attrs
@@ -33,15 +35,15 @@ class Span:
 
     def at(self, draw: float) -> float:
         """Return the seconds at a uniform draw in [0, 1)."""
-        return self.low + (self.high - self.low) * draw
+        return min(self.high, self.low + (self.high - self.low) * draw)
 
 
 class Delay(Term):
     """
     How long to wait before one retry.
 
-    Subclass it, decorate with `bide.policy.registry.delay("name")`, and it works in Python (`rule.waits(...)`) and in
-    text (`.name(...)`).
+    Subclass it, decorate with `attrs.frozen` and `bide.delay("name")`, and it works in Python (`rule.waits(...)`) and
+    in text (`.name(...)`).
     """
 
     __slots__ = ()
@@ -49,13 +51,17 @@ class Delay(Term):
     """Whether it always yields a range, and so ends a chain; a hint may yield none."""
     reads_body: ClassVar[bool] = False
 
+    @abstractmethod
     def span(self, ask: Ask) -> Span | None:
         """Return the range to draw from, finite and >= 0, or None when there is nothing to go by."""
-        raise NotImplementedError
 
     def longest(self, retry: int) -> float:
-        """Return the most seconds that this delay can ask for before the given retry; hints are bounded elsewhere."""
-        raise NotImplementedError
+        """
+        Return the most seconds that this schedule asks for before the given retry (from 1).
+
+        Infinity where nobody can tell. A hint has none: `.at_most(...)` bounds it.
+        """
+        return math.inf
 
 
 def spread(seconds: float) -> float:

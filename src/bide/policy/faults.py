@@ -74,6 +74,7 @@ _TABLE: Final[dict[str, dict[str, Fault]]] = {
         "EndpointConnectionError": _CONNECT, "SSLError": _CERTIFICATE, "ProxyConnectionError": _CONNECT,
         "ConnectionClosedError": _READ, "ResponseStreamingError": _BODY, "HTTPClientError": _UNKNOWN,
     },
+    "bide": {"AttemptTimeout": Fault("attempt", timed_out=True, network=True)},
     "http": {"IncompleteRead": _BODY, "BadStatusLine": _READ},
     "socket": {"gaierror": _CONNECT},
     "ssl": {"SSLCertVerificationError": _CERTIFICATE, "SSLError": _UNKNOWN},
@@ -93,7 +94,8 @@ def fault_of(error: BaseException) -> Fault:
     """
     fault = _named(error)
     if fault is None:
-        return next((found for cause in _causes(error, explicit=True) if (found := _named(cause))), NO_FAULT)
+        named = map(_named, _causes(error, explicit=True))
+        return next((found for found in named if found is not None), NO_FAULT)
     if fault in _WRAPPERS:
         for cause in _causes(error, explicit=False):
             deeper = _named(cause)
@@ -106,7 +108,7 @@ def fault_of(error: BaseException) -> Fault:
 
 def _named(error: BaseException) -> Fault | None:
     for cls in type(error).__mro__:
-        fault = _TABLE.get(cls.__module__.partition(".")[0], {}).get(cls.__name__)
+        fault = _TABLE.get(str(cls.__module__).partition(".")[0], {}).get(cls.__name__)
         if fault is not None:
             if cls.__name__ == "RemoteProtocolError" and _refused_stream(error):
                 return _REFUSED_STREAM
@@ -124,8 +126,23 @@ def _is_certificate(error: BaseException) -> bool:
 
 
 def _refused_stream(error: BaseException) -> bool:
-    said = str(error)[:1000]  # h2 puts the error code, 7 = REFUSED_STREAM, nowhere but into the text
+    said = said_by(error)[:1000]  # h2 puts the error code, 7 = REFUSED_STREAM, nowhere but into the text
     return "error_code:7" in said or "REFUSED_STREAM" in said
+
+
+def said_by(error: BaseException) -> str:
+    """Return an exception's text; "" where its class cannot tell it."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
+def _attribute(error: BaseException, name: str) -> object:
+    try:
+        return getattr(error, name, None)
+    except Exception:  # a property of somebody's exception
+        return None
 
 
 def _causes(error: BaseException, *, explicit: bool) -> Iterator[BaseException]:
@@ -135,7 +152,7 @@ def _causes(error: BaseException, *, explicit: bool) -> Iterator[BaseException]:
     for _ in range(_DEEPEST_CAUSE):
         if current is None:
             return
-        inner = getattr(current, "reason", None)
+        inner = _attribute(current, "reason")
         first = current.args[0] if current.args else None
         hidden = current.__suppress_context__ or explicit
         candidates = (current.__cause__, inner, first, None if hidden else current.__context__)

@@ -8,6 +8,7 @@ import attrs
 
 from bide.policy import params
 from bide.policy.errors import PolicyError
+from bide.policy.params import FOREVER
 from bide.policy.term import Term
 
 
@@ -15,34 +16,34 @@ from bide.policy.term import Term
 class Budget(Term):
     """How many retries are allowed, as a share of the calls."""
 
-    name: ClassVar[str] = "budget"
+    spelled: ClassVar[str] = "budget"
     share: float = params.share()
-    per: str = params.choice("process", "process", "host", "fleet")
+    per: str = params.choice("process", "process", "host", "fleet", keyword=True)
 
 
 @attrs.frozen(eq=False, repr=False)
 class Cooldown(Term):
     """A pause that one caller's hint imposes on every caller with the same key."""
 
-    name: ClassVar[str] = "cooldown"
-    per: str = params.text("host")
+    spelled: ClassVar[str] = "cooldown"
+    per: str = params.text("host", keyword=True)
 
 
 @attrs.frozen(eq=False, repr=False)
 class Breaker(Term):
     """Refuse calls for a while after too many failures."""
 
-    name: ClassVar[str] = "breaker"
+    spelled: ClassVar[str] = "breaker"
     failures: float = params.count(5, least=1)
     cooldown: float = params.seconds(30.0, positive=True)
-    per: str = params.text("host")
+    per: str = params.text("host", keyword=True)
 
 
 @attrs.frozen(eq=False, repr=False)
 class Hedge(Term):
     """Begin another attempt when the first has not ended in time."""
 
-    name: ClassVar[str] = "hedge"
+    spelled: ClassVar[str] = "hedge"
     after: float = params.seconds(positive=True)
     max: float = params.count(1, least=1)
 
@@ -60,6 +61,8 @@ class Limits:
     hedge: Hedge | None = None
     over_inner: bool = False
     name: str | None = params.text(None)
+    ceiling: float = attrs.field(default=FOREVER, eq=False, repr=False)
+    """Attempts at which a call ends even where a rule says forever: what comes from text has one, and says nothing of it."""
 
     @property
     def said(self) -> bool:
@@ -90,4 +93,5 @@ def joined(left: Limits, right: Limits) -> Limits:
             "as in (a | b).attempts(5).within(30s)"
         )
     name = left.name if left.name is not None else right.name
-    return attrs.evolve(left if left.said else right, name=name)
+    ceiling = min(left.ceiling, right.ceiling)
+    return attrs.evolve(left if left.said else right, name=name, ceiling=ceiling)

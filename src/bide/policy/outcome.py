@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import attrs
 
 from bide.policy import hints
-from bide.policy.faults import NO_FAULT, PHASES, Fault, fault_of
+from bide.policy.errors import shown
+from bide.policy.faults import NO_FAULT, PHASES, Fault, fault_of, said_by
 
 if TYPE_CHECKING:
     from bide.policy.hints import Hint
 
-HeadersLike = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
+HeadersLike: TypeAlias = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
 
 IDEMPOTENT_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 _DECLINED: Final = frozenset({408, 421, 425, 429})  # answered, and certainly not processed
@@ -37,16 +38,32 @@ def _status(value: object) -> int | None:
 
 def _pairs(headers: HeadersLike) -> tuple[tuple[str, str], ...]:
     """Flatten a mapping or pairs into lower-case names and texts, repeats kept."""
-    items = headers.items() if isinstance(headers, Mapping) else headers
+    pairs = _items(headers)
     flat: list[tuple[str, str]] = []
-    for name, value in items:
-        values = value if isinstance(value, (list, tuple)) else (value,)
+    for name, value in pairs:
+        values = cast("Iterable[object]", value) if isinstance(value, (list, tuple)) else (value,)
         flat.extend((_latin(name).lower(), _latin(one)) for one in values)
     return tuple(flat)
 
 
+def _items(headers: Any) -> Any:
+    pairs: Any = headers
+    return pairs.items() if isinstance(headers, Mapping) else pairs
+
+
 def _latin(value: object) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
+def _seconds(value: float) -> float:
+    """Keep what is an amount of time; anything else (-1.0, NaN, infinity) is an amount that nobody knows."""
+    return value if 0.0 <= value < float("inf") else 0.0
+
+
+def _phase(value: str | None) -> str | None:
+    if value is not None and value not in PHASES:
+        raise ValueError(f"phase takes one of {', '.join(PHASES)}; got {shown(value)}")
+    return value
 
 
 @attrs.define(eq=False, repr=False)
@@ -64,7 +81,7 @@ class Outcome:
     What one attempt came to: a response, an exception, or a plain value.
 
     Args:
-        status: HTTP status, 100 to 599; anything else counts as unknown.
+        status: HTTP status, 100 to 599; anything else counts as unknown, and an answer with it as a failure.
         headers: Mapping or pairs, repeats kept, names in any case, `str` or `bytes`.
         body: What the server sent, `bytes` or `str`; read as JSON up to 64 KiB. None: not read.
         error: The exception that the attempt raised.
@@ -89,8 +106,8 @@ class Outcome:
     error: BaseException | None = None
     method: str | None = "GET"
     url: str | None = None
-    elapsed: float = attrs.field(default=0.0, kw_only=True)
-    phase: str | None = attrs.field(default=None, kw_only=True)
+    elapsed: float = attrs.field(default=0.0, kw_only=True, converter=_seconds)
+    phase: str | None = attrs.field(default=None, kw_only=True, converter=_phase)
     replayable: bool = attrs.field(default=True, kw_only=True)
     idempotency_key: bool = attrs.field(default=False, kw_only=True)
     timed_out: bool | None = attrs.field(default=None, kw_only=True)
@@ -101,22 +118,30 @@ class Outcome:
     exhausted: bool = attrs.field(default=False, kw_only=True)
     _memo: _Memo = attrs.field(factory=_Memo, init=False)
 
-    @phase.validator
-    def _known_phase(self, _field: object, value: str | None) -> None:
-        if value is not None and value not in PHASES:
-            raise ValueError(f"phase takes one of {', '.join(PHASES)}; got {value!r:.40}")
-
     @property
     def failed(self) -> bool:
-        """Whether this is a failure on its face: an exception, or a status of 400 and above."""
-        return self.error is not None or (self.status is not None and self.status >= _FIRST_ERROR)
+        """
+        Whether this is a failure on its face.
+
+        An exception, a status of 400 and above, what was told of the transport, or an answer whose status nobody knows.
+        """
+        if self.error is not None or self.faulty:
+            return True
+        if self.status is None:
+            return bool(self.headers) or self.body is not None
+        return self.status >= _FIRST_ERROR
+
+    @property
+    def faulty(self) -> bool:
+        """Whether anything is known of a failure of the transport."""
+        return self.fault is not NO_FAULT and self.fault != NO_FAULT
 
     @property
     def fault(self) -> Fault:
         """What is known of the transport's failure: phase, timed_out, unsent, network."""
         if self._memo.fault is None:
-            read = fault_of(self.error) if self.error is not None else NO_FAULT
-            told = {
+            read = NO_FAULT if self.error is None else fault_of(self.error)
+            told: dict[str, Any] = {
                 name: value
                 for name in ("phase", "timed_out", "unsent", "network")
                 if (value := getattr(self, name)) is not None
@@ -175,7 +200,7 @@ class Outcome:
             found = self.at(candidate)
             if isinstance(found, str):
                 return found[:_LONGEST_MESSAGE]
-        return None if self.error is None or self.body is not None else str(self.error)[:_LONGEST_MESSAGE]
+        return None if self.error is None or self.body is not None else said_by(self.error)[:_LONGEST_MESSAGE]
 
     def hint(self, now: float | None) -> Hint | None:
         """Return the delay that the server asks for by any convention known, or None."""

@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, Final
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeVar
 
 import attrs
 
 from bide.policy.durations import seconds_of
-from bide.policy.errors import PolicyError
+from bide.policy.errors import PolicyError, shown
 
 FOREVER: Final = math.inf
 REQUIRED: Final = "required"
 """Stands for the default of an argument that has none."""
 JITTERS: Final = ("full", "equal", "decorrelated")
+MOST: Final = 2**63 - 1
+"""The largest whole number, `sys.maxsize` on most machines; what is more means `forever` and should say so."""
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
+
+S = TypeVar("S")
+Convert = Callable[[Any, str], S]
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Param:
-    """One argument: its name, its kind, whether it takes all that are left, and what stands for "not said"."""
+    """One argument: its name, kind and default, whether it takes all that are left, where it is kept, if by name only."""
 
     name: str
     kind: str
     default: Any = REQUIRED
     variadic: bool = False
+    attribute: str = ""
+    keyword: bool = False
 
     @property
     def required(self) -> bool:
@@ -32,49 +41,82 @@ class Param:
         return self.default is REQUIRED
 
 
+_PARAMS: Final[dict[type, tuple[Param, ...]]] = {}
+
+
 def params_of(cls: type) -> tuple[Param, ...]:
     """Return the arguments of an attrs class in the order in which the language takes them."""
-    return tuple(
+    known = _PARAMS.get(cls)
+    if known is None:
+        known = _PARAMS[cls] = tuple(_read(cls))
+    return known
+
+
+def _read(cls: type) -> Iterator[Param]:
+    return (
         Param(
-            name=field.name,
+            name=field.alias or field.name,
             kind=str(field.metadata.get("kind", "any")),
             default=REQUIRED if field.default is attrs.NOTHING else field.default,
             variadic=bool(field.metadata.get("variadic")),
+            attribute=field.name,
+            keyword=bool(field.metadata.get("keyword")),
         )
         for field in attrs.fields(cls)
         if field.init and not field.metadata.get("hidden")
     )
 
 
-def _field(kind: str, convert: Callable[[Any, str], Any], default: Any, **metadata: object) -> Any:
-    return attrs.field(
-        default=default,
-        converter=attrs.Converter(lambda value, field: convert(value, field.name), takes_field=True),
+def _field(
+    kind: str, convert: Convert[object], default: Any, *, alias: str | None = None, **metadata: bool
+) -> Any:
+    """Return a field whose value, and whose default, are converted; faults name the argument."""
+
+    def settled(value: Any, field: attrs.Attribute[Any]) -> object:
+        return convert(value, field.alias or field.name)
+
+    field: Any = attrs.field
+    return field(
+        default=default if default is attrs.NOTHING else convert(default, "the default"),
+        converter=attrs.Converter(settled, takes_field=True),
+        alias=alias,
         metadata={"kind": kind, **metadata},
     )
 
 
-def seconds(default: Any = attrs.NOTHING, *, positive: bool = False) -> Any:
-    """Return a field of finite seconds >= 0 (> 0 when positive); None only where None is the default."""
+def _or_none(convert: Convert[object], default: Any) -> Convert[object]:
+    """Return a conversion that lets None through where None is the default."""
+    if default is not None:
+        return convert
+    return lambda value, name: None if value is None else convert(value, name)
 
-    def convert(value: Any, name: str) -> float | None:
-        if value is None and default is None:
-            return None
-        number = seconds_of(value, name)
-        if positive and number == 0:
-            raise PolicyError(f"{name} must be more than 0 seconds")
-        return number
 
-    return _field("seconds", convert, default)
+def wrong(name: str, takes: str, value: object) -> PolicyError:
+    """Return the error for an argument that is not what it takes."""
+    return PolicyError(f"{name} takes {takes}; got {shown(value)}", argument=name)
+
+
+def seconds(default: Any = attrs.NOTHING, *, positive: bool = False, instead: str = "") -> Any:
+    """Return a field of seconds >= 0 (> 0 when positive; `instead` advises); None only where None is the default."""
+
+    def convert(value: Any, name: str) -> float:
+        return positive_seconds(value, name, instead) if positive else seconds_of(value, name)
+
+    return _field("seconds", _or_none(convert, default), default)
+
+
+def positive_seconds(value: object, name: str, instead: str = "") -> float:
+    """Return seconds > 0, or say which argument has none, and what to write instead."""
+    number = seconds_of(value, name)
+    if number == 0:
+        raise PolicyError(f"{name} must be more than 0 seconds{instead}", argument=name)
+    return number
 
 
 def several_seconds() -> Any:
     """Return a field of one or more durations."""
     return _field(
-        "seconds",
-        lambda values, name: tuple(seconds_of(value, name) for value in values),
-        attrs.NOTHING,
-        variadic=True,
+        "seconds", lambda values, name: _each(seconds_of, values, name), attrs.NOTHING, variadic=True
     )
 
 
@@ -82,13 +124,8 @@ def number(default: Any = attrs.NOTHING, *, least: float = 0.0) -> Any:
     """Return a field of a finite number >= least."""
 
     def convert(value: Any, name: str) -> float:
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, (int, float))
-            or not _finite(value)
-            or value < least
-        ):
-            raise PolicyError(f"{name} takes a finite number >= {least:g}; got {value!r:.40}")
+        if not _is_number(value) or value < least:
+            raise wrong(name, f"a finite number >= {least:g}", value)
         return float(value)
 
     return _field("number", convert, default)
@@ -98,24 +135,16 @@ def share(default: Any = attrs.NOTHING) -> Any:
     """Return a field of a fraction in (0, 1], written 20% in text."""
 
     def convert(value: Any, name: str) -> float:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 1:
-            raise PolicyError(
-                f"{name} takes a share in (0, 1], such as 0.2, or 20% in text; got {value!r:.40}"
-            )
+        if not _is_number(value) or not 0 < value <= 1:
+            raise wrong(name, "a share in (0, 1], such as 0.2, or 20% in text", value)
         return float(value)
 
     return _field("share", convert, default)
 
 
-def count(default: Any = attrs.NOTHING, *, least: int = 0, forever: bool = False) -> Any:
+def count(default: Any = attrs.NOTHING, *, least: int = 0) -> Any:
     """Return a field of a whole number >= least; None only where None is the default."""
-
-    def convert(value: Any, name: str) -> float | None:
-        if value is None and default is None:
-            return None
-        return whole(value, name, least=least, forever=forever)
-
-    return _field("forever" if forever else "count", convert, default)
+    return _field("count", _or_none(lambda value, name: whole(value, name, least=least), default), default)
 
 
 def whole(value: Any, name: str, *, least: int = 0, forever: bool = False) -> float:
@@ -127,39 +156,48 @@ def whole(value: Any, name: str, *, least: int = 0, forever: bool = False) -> fl
     """
     if forever and isinstance(value, float) and value == FOREVER:
         return FOREVER
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MOST:
         also = ", or forever" if forever else ""
-        raise PolicyError(f"{name} takes a whole number >= {least}{also}; got {value!r:.40}")
+        raise wrong(name, f"a whole number >= {least}{also}", value)
     return value
 
 
-def text(default: Any = attrs.NOTHING) -> Any:
-    """Return a field of a non-empty text; None only where None is the default."""
-
-    def convert(value: Any, name: str) -> str | None:
-        if value is None and default is None:
-            return None
-        return one_text(value, name)
-
-    return _field("text", convert, default)
+def text(default: Any = attrs.NOTHING, *, keyword: bool = False) -> Any:
+    """Return a field of a non-empty text; None only where None is the default; `keyword`: written by name only."""
+    return _field("text", _or_none(one_text, default), default, keyword=keyword)
 
 
 def texts() -> Any:
     """Return a field of one or more non-empty texts."""
-
-    def convert(values: Any, name: str) -> tuple[str, ...]:
-        if not values:
-            raise PolicyError(f"{name}: at least one is needed")
-        return tuple(one_text(value, name) for value in values)
-
-    return _field("text", convert, attrs.NOTHING, variadic=True)
+    return _field("text", lambda values, name: _each(one_text, values, name), attrs.NOTHING, variadic=True)
 
 
 def one_text(value: Any, name: str) -> str:
     """Return a non-empty text, or say which argument was none."""
     if not isinstance(value, str) or not value:
-        raise PolicyError(f"{name} takes a text in quotes; got {value!r:.40}")
+        raise wrong(name, "a text in quotes", value)
     return value
+
+
+def named(alias: str = "name") -> Any:
+    """Return a field of a text that the language calls `name`, whatever the attribute is called."""
+    return _field("text", one_text, attrs.NOTHING, alias=alias)
+
+
+def header_name(alias: str = "name") -> Any:
+    """Return a field of a header's name, that the language calls `name`."""
+
+    def convert(value: Any, name: str) -> str:
+        if not is_token(one_text(value, name)):
+            raise PolicyError(f"{shown(value)} is no header name", argument=name)
+        return str(value)
+
+    return _field("text", convert, attrs.NOTHING, alias=alias)
+
+
+def is_token(text: str) -> bool:
+    """Tell whether a text can be the name of a header or method (RFC 9110, section 5.6.2)."""
+    return _TOKEN.fullmatch(text) is not None
 
 
 def flag(default: bool) -> Any:
@@ -167,32 +205,43 @@ def flag(default: bool) -> Any:
 
     def convert(value: Any, name: str) -> bool:
         if not isinstance(value, bool):
-            raise PolicyError(f"{name} takes True or False; got {value!r:.40}")
+            raise wrong(name, "True or False", value)
         return value
 
     return _field("flag", convert, default)
 
 
-def choice(default: Any, *allowed: str) -> Any:
-    """Return a field of one of the allowed texts."""
+def choice(default: Any, *allowed: str, keyword: bool = False) -> Any:
+    """Return a field of one of the allowed texts; `keyword`: written by name only."""
 
     def convert(value: Any, name: str) -> str:
+        if not isinstance(value, str) or value not in allowed:
+            raise wrong(name, f"one of {', '.join(map(repr, allowed))}", value)
+        return value
+
+    return _field("text", convert, default, keyword=keyword)
+
+
+def choices(*allowed: str) -> Any:
+    """Return a field of any number of the allowed texts."""
+
+    def one(value: Any, name: str) -> str:
         if value not in allowed:
-            raise PolicyError(f"{name} takes one of {', '.join(map(repr, allowed))}; got {value!r:.40}")
+            raise wrong(name, ", ".join(map(repr, allowed)), value)
         return str(value)
 
-    return _field("text", convert, default)
+    return _field("text", lambda values, name: tuple(one(value, name) for value in values), (), variadic=True)
 
 
 def jitter(default: str | bool) -> Any:
     """Return a field of a jitter's name; True stands for "full", False for none."""
 
     def convert(value: Any, name: str) -> str | bool:
-        if value is True:
-            return "full"
-        if value is not False and value not in JITTERS:
-            raise PolicyError(f"{name} takes True, False, {', '.join(map(repr, JITTERS))}; got {value!r:.40}")
-        return value  # type: ignore[no-any-return]  # one of the three names, or False
+        if isinstance(value, bool):
+            return "full" if value else False
+        if isinstance(value, str) and value in JITTERS:
+            return value
+        raise wrong(name, f"True, False, {', '.join(map(repr, JITTERS))}", value)
 
     return _field("jitter", convert, default)
 
@@ -201,18 +250,23 @@ def json_value(default: Any = attrs.NOTHING) -> Any:
     """Return a field of a text, a number, a flag or None: what a JSON body may hold and text may say."""
 
     def convert(value: Any, name: str) -> object:
-        if (
-            value is None
-            or isinstance(value, (str, bool))
-            or (isinstance(value, (int, float)) and _finite(value))
-        ):
+        if value is None or isinstance(value, (str, bool)) or _is_number(value):
             return value
-        raise PolicyError(f"{name} takes a text, a number, True, False or None; got {value!r:.40}")
+        raise wrong(name, "a text, a number, True, False or None", value)
 
     return _field("json", convert, default)
 
 
-def _finite(value: float) -> bool:
+def _each(convert: Convert[S], values: Any, name: str) -> tuple[S, ...]:
+    if not values:
+        raise PolicyError(f"{name}: at least one is needed", argument=name)
+    return tuple(convert(value, name) for value in values)
+
+
+def _is_number(value: Any) -> bool:
+    """Tell whether a value is a number that a float can hold; True is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
     try:
         return math.isfinite(value)
     except OverflowError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import attrs
@@ -17,11 +17,11 @@ from bide.policy.decision import Decision, State
 from bide.policy.delay import Delay
 from bide.policy.door import above
 from bide.policy.durations import Duration, seconds_of
-from bide.policy.errors import PolicyError
+from bide.policy.errors import PolicyError, shown
 from bide.policy.explanation import Explanation, explain
 from bide.policy.limits import NO_LIMITS, Limits
 from bide.policy.outcome import Outcome
-from bide.policy.reachable import shadowed_by
+from bide.policy.reachable import Answered
 from bide.policy.worst import WorstCase, worst_case
 
 if TYPE_CHECKING:
@@ -49,14 +49,12 @@ class Policy:
     _bound: Any
 
     def __init__(self, *rules: Policy, limits: Limits = NO_LIMITS) -> None:
-        clauses: list[Clause] = []
         for rule in rules:
             if not isinstance(rule, Policy) or rule.limits != NO_LIMITS:
-                raise PolicyError(f"Policy() takes rules, such as retry_on(503); got {rule!r:.60}")
-            clauses.extend(rule.clauses)
-        if not clauses:
+                raise PolicyError(f"Policy() takes rules, such as retry_on(503); got {shown(rule, 60)}")
+        if not rules:
             raise PolicyError("a policy needs at least one rule, such as retry_on(503)")
-        self._set(tuple(clauses), limits)
+        self._set(joined(rules).clauses, limits)
 
     def _set(self, clauses: tuple[Clause, ...], limits: Limits) -> None:
         object.__setattr__(self, "clauses", clauses)
@@ -65,16 +63,17 @@ class Policy:
     @classmethod
     def of(cls, clauses: tuple[Clause, ...], limits: Limits = NO_LIMITS) -> Policy:
         """Return the policy of these rules' data: a `Rule` when it is one rule and nothing is said of the whole."""
-        new: Policy = object.__new__(Rule if len(clauses) == 1 and limits == NO_LIMITS else Policy)
-        new._set(clauses, limits)
-        return new
+        if not clauses:
+            raise PolicyError("a policy needs at least one rule, such as retry_on(503)")
+        return _made(Rule if len(clauses) == 1 and limits == NO_LIMITS else Policy, clauses, limits)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(
             f"a policy cannot be changed; build another one, such as policy.within(30) ({name})"
         )
 
-    __delattr__ = __setattr__  # type: ignore[assignment]  # refuses just as well
+    def __delattr__(self, name: str) -> None:
+        self.__setattr__(name, None)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -89,11 +88,7 @@ class Policy:
     def __or__(self, other: Policy) -> Policy:
         if not isinstance(other, Policy):
             return NotImplemented
-        left, right = self.clauses, other.clauses
-        if len(right) == 1 and shadowed_by(right[0], left) is not None:
-            raise PolicyError(f"{other!r} can never decide: the rules before it answer all that it is about")
-        kept = tuple(clause for clause in right if shadowed_by(clause, left) is None)
-        return Policy.of(left + kept, limit.joined(self.limits, other.limits))
+        return joined((self, other))
 
     # -- limits of the whole call
 
@@ -106,11 +101,11 @@ class Policy:
 
     def within(self, seconds: Duration) -> Policy:
         """End the whole call, waits included, within these seconds."""
-        return self._limited(within=seconds_of(seconds, "within"))
+        return self._limited(within=params.positive_seconds(seconds, "within"))
 
     def timeout(self, seconds: Duration) -> Policy:
         """Bound each attempt: clients' own timeouts shrink to it, coroutines are cancelled; a plain function cannot."""
-        return self._limited(timeout=seconds_of(seconds, "timeout"))
+        return self._limited(timeout=params.positive_seconds(seconds, "timeout"))
 
     def budget(self, share: float, *, per: str = "process") -> Policy:
         """Allow retries as a share of all calls (0.2; 20% in text). Not available yet: refused when used."""
@@ -152,7 +147,8 @@ class Policy:
         """
         params.whole(attempt, "attempt", least=1)
         used = (attempt - 1,) * len(self.clauses)  # as if the rule that decides had decided every time
-        state = State(attempt=attempt, elapsed=elapsed, now=now, used=used)
+        spent = (max(0.0, elapsed - outcome.elapsed),) * len(self.clauses)
+        state = State(attempt=attempt, elapsed=elapsed, now=now, used=used, spent=spent)
         return explain(self.clauses, self.limits, outcome, state)
 
     def worst_case(self) -> WorstCase:
@@ -220,7 +216,7 @@ class Policy:
         return hash((self.clauses, self.limits))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Policy.of, (self.clauses, self.limits)
+        return _made, (type(self), self.clauses, self.limits)
 
 
 class Rule(Chain, Policy):
@@ -252,15 +248,15 @@ class Rule(Chain, Policy):
         """
         if not isinstance(delay, Delay):
             raise PolicyError(
-                f"waits() takes a delay, such as one registered with bide.delay; got {delay!r:.60}"
+                f"waits() takes a delay, such as one registered with bide.delay; got {shown(delay, 60)}"
             )
         chain = self.clause.delays
         if chain and chain[-1].schedule:
             raise PolicyError(
-                f".{delay.name}() after .{chain[-1].name}() can never be reached: a schedule always yields a delay; "
+                f".{delay.spelled}() after .{chain[-1].spelled}() can never be reached: a schedule always yields a delay; "
                 "put hints first, and one schedule last"
             )
-        rule = self._saying(delay.name, delays=(*chain, delay))
+        rule = self._saying(delay.spelled, delays=(*chain, delay))
         return rule if max is None else rule.max(max)
 
     def max(self, n: float) -> Self:
@@ -273,11 +269,11 @@ class Rule(Chain, Policy):
 
     def within(self, seconds: Duration) -> Self:
         """Stop retrying by this rule when the attempts it answered and the waits it asked for reach these seconds."""
-        return self._saying("within", within=_positive(seconds, "within"))
+        return self._saying("within", within=params.positive_seconds(seconds, "within"))
 
     def at_most(self, seconds: Duration) -> Self:
         """Obey hints up to these seconds (120 when not said); give up now, with `retry_at`, on a longer one."""
-        return self._saying("at_most", at_most=_positive(seconds, "at_most"))
+        return self._saying("at_most", at_most=params.positive_seconds(seconds, "at_most"))
 
     def calling(self, recovery: str) -> Self:
         """Take a named action before the retry, such as refreshing a token. Not available yet: refused when used."""
@@ -288,11 +284,43 @@ class Rule(Chain, Policy):
         return self._saying("any_method", any_method=True)
 
 
-def _positive(value: Duration, name: str) -> float:
-    seconds = seconds_of(value, name)
-    if seconds == 0:
-        raise PolicyError(f"{name} must be more than 0 seconds")
-    return seconds
+def _made(cls: type[Policy], clauses: tuple[Clause, ...], limits: Limits) -> Policy:
+    new = object.__new__(cls)
+    new._set(clauses, limits)
+    return new
+
+
+def capped(policy: Policy, attempts: int) -> Policy:
+    """Return a policy ended after so many attempts even where a rule says forever: for what comes from text."""
+    return _made(type(policy), policy.clauses, attrs.evolve(policy.limits, ceiling=attempts))
+
+
+def joined(policies: Sequence[Policy]) -> Policy:
+    """
+    Return `a | b | ...`: their rules in order, and the limits of the one that has some.
+
+    A rule of a policy of several that those before it answer entirely is left out: that is an override.
+
+    Raises:
+        PolicyError: a single rule could never decide, or two policies limit the whole call; `part` says which.
+    """
+    clauses, limits = list(policies[0].clauses), policies[0].limits
+    answered = Answered(clauses)
+    for part, policy in enumerate(policies[1:], 1):
+        try:
+            limits = limit.joined(limits, policy.limits)
+        except PolicyError as error:
+            raise PolicyError(str(error), part=part) from None
+        for clause in policy.clauses:
+            if not answered.all_of(clause):
+                answered.add(clause)
+                clauses.append(clause)
+            elif len(policy.clauses) == 1:
+                raise PolicyError(
+                    f"{shown(policy, 80)} can never decide: the rules before it answer all that it is about",
+                    part=part,
+                )
+    return Policy.of(tuple(clauses), limits)
 
 
 def head(verb: Verb, conditions: tuple[object, ...]) -> Rule:

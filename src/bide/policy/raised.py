@@ -3,43 +3,63 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Iterable
 from typing import ClassVar, Final
 
 import attrs
 
+from bide.policy import params
 from bide.policy.condition import NO_STATUS, Condition, Statuses, coercion
-from bide.policy.errors import PolicyError
+from bide.policy.errors import PolicyError, shown
 from bide.policy.outcome import Outcome
 from bide.policy.registry import bare, condition
 
+Named = tuple[str, type[BaseException] | None]
+
+
+def _all_named(values: Iterable[object]) -> tuple[Named, ...]:
+    """Return the name and, where it is known, the class of each exception, none twice."""
+    return tuple(dict.fromkeys(map(_named, values)))
+
 
 @condition("raises")
-@attrs.frozen(eq=False, repr=False, init=False)
+@attrs.frozen(eq=False, repr=False)
 class Raises(Condition):
     """The attempt raised one of these exceptions, or a subclass; dotted names are compared and never imported."""
 
-    name: ClassVar[str]
-    names: tuple[str, ...] = attrs.field(metadata={"kind": "exception", "variadic": True})
-    classes: tuple[type[BaseException] | None, ...] = attrs.field(default=(), metadata={"hidden": True})
+    spelled: ClassVar[str]
+    named: tuple[Named, ...] = attrs.field(
+        converter=_all_named, alias="names", metadata={"kind": "exception", "variadic": True}
+    )
 
-    def __init__(self, names: tuple[str | type[BaseException], ...]) -> None:
-        if not names:
-            raise PolicyError("raises() needs at least one exception class")
-        pairs = [_exception(one) for one in names]
-        self.__attrs_init__(tuple(name for name, _ in pairs), tuple(cls for _, cls in pairs))
+    def __attrs_post_init__(self) -> None:
+        if not self.named:
+            raise PolicyError("raises() needs at least one exception class", argument="names")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The exceptions' names, dotted, those of built-in ones plain."""
+        return tuple(name for name, _ in self.named)
+
+    @property
+    def classes(self) -> tuple[type[BaseException] | None, ...]:
+        """The exceptions' classes; None for those known by their dotted name only."""
+        return tuple(cls for _, cls in self.named)
+
+    def key(self) -> tuple[str, ...]:
+        return self.names
 
     def matches(self, outcome: Outcome) -> bool:
         error = outcome.error
         return error is not None and any(
-            isinstance(error, cls) if cls is not None else _named_so(type(error), name)
-            for name, cls in zip(self.names, self.classes, strict=True)
+            isinstance(error, own) if own is not None else name in spellings(type(error))
+            for name, own in self.named
         )
 
     def covers(self, cls: type[BaseException]) -> bool:
         """Tell whether any exception of this class matches."""
         return any(
-            issubclass(cls, own) if own is not None else _named_so(cls, name)
-            for name, own in zip(self.names, self.classes, strict=True)
+            issubclass(cls, own) if own is not None else name in spellings(cls) for name, own in self.named
         )
 
     def statuses(self) -> Statuses:
@@ -47,50 +67,73 @@ class Raises(Condition):
 
     def miss(self, outcome: Outcome) -> str:
         wanted = " or ".join(self.names)
-        return (
-            f"nothing raised, wanted {wanted}"
-            if outcome.error is None
-            else (f"{type(outcome.error).__name__} is not {wanted}")
-        )
+        if outcome.error is None:
+            return f"nothing raised, wanted {wanted}"
+        return f"{type(outcome.error).__name__} is not {wanted}"
 
 
-def _exception(value: object) -> tuple[str, type[BaseException] | None]:
+def _named(value: object) -> Named:
     """Return the name of an exception, and its class if it was given or is built in."""
     if isinstance(value, str):
-        return _exception_name(value)
-    if not isinstance(value, type) or not issubclass(value, BaseException):
-        raise PolicyError(f"raises() takes exception classes; got {value!r:.60}")
-    if not issubclass(value, Exception):
-        raise PolicyError(f"{value.__name__} is never an outcome: cancellation and exits pass untouched")
-    module = value.__module__
-    return (value.__qualname__ if module == "builtins" else f"{module}.{value.__qualname__}"), value
+        return _by_name(value)
+    if not isinstance(value, type):
+        raise PolicyError(f"raises() takes exception classes; got {shown(value, 60)}", argument="names")
+    cls: type[object] = value
+    if not issubclass(cls, BaseException):
+        raise PolicyError(f"raises() takes exception classes; got {shown(cls, 60)}", argument="names")
+    if not issubclass(cls, Exception):
+        raise PolicyError(
+            f"{cls.__name__} is never an outcome: cancellation and exits pass untouched", argument="names"
+        )
+    module = cls.__module__
+    return (cls.__qualname__ if module == "builtins" else f"{module}.{cls.__qualname__}"), cls
 
 
-def _exception_name(name: str) -> tuple[str, type[BaseException] | None]:
+def _by_name(name: str) -> Named:
     if not all(part.isidentifier() and part.isascii() for part in name.split(".")):
-        raise PolicyError(f"{name!r:.60} is no dotted exception name, such as httpx.ReadTimeout")
+        raise PolicyError(
+            f"{shown(name, 60)} is no dotted exception name, such as httpx.ReadTimeout", argument="names"
+        )
     name = name.removeprefix("builtins.")
     if "." in name:
         return name, None
-    if not _is_builtin(name):
+    if not is_builtin_exception(name):
         raise PolicyError(
-            f"{name!r:.60} is no built-in exception: write its module too, such as httpx.{name:.40}"
+            f"{shown(name, 60)} is no built-in exception: write its module too, such as httpx.{name[:40]}",
+            argument="names",
         )
-    return _exception(getattr(builtins, name))
+    return _named(getattr(builtins, name))
 
 
-def _is_builtin(name: str) -> bool:
+def is_builtin_exception(name: str) -> bool:
+    """Tell whether a name is that of one of Python's own exceptions."""
     found = getattr(builtins, name, None)
     return isinstance(found, type) and issubclass(found, BaseException)
 
 
-def _named_so(cls: type[BaseException], name: str) -> bool:
-    """Compare a dotted name with the names in an MRO; `requests.ReadTimeout` is `requests.exceptions.ReadTimeout`."""
-    for base in cls.__mro__:
-        package, _, rest = name.rpartition("." + base.__qualname__)
-        if not rest and package and (base.__module__ == package or base.__module__.startswith(package + ".")):
-            return True
-    return False
+def can_be_written(name: str) -> bool:
+    """Tell whether text can say an exception's name, and mean that exception."""
+    try:
+        return _by_name(name)[0] == name
+    except PolicyError:
+        return False
+
+
+def spellings(cls: type[BaseException]) -> frozenset[str]:
+    """Return the dotted names that mean a class: `requests.ReadTimeout` is `requests.exceptions.ReadTimeout`."""
+    return frozenset(
+        f"{package}.{base.__qualname__}"
+        for base in cls.__mro__
+        for package in _packages(str(base.__module__))
+    )
+
+
+def _packages(module: str) -> list[str]:
+    parts = module.split(".")
+    return [".".join(parts[:size]) for size in range(1, len(parts) + 1)]
+
+
+_TIMEOUTS: Final = ("connect", "read", "write", "pool", "attempt")
 
 
 @condition("timeout")
@@ -98,14 +141,8 @@ def _named_so(cls: type[BaseException], name: str) -> bool:
 class Timeout(Condition):
     """An attempt ran out of time; with a kind, that kind: "connect", "read", "write", "pool" or "attempt"."""
 
-    name: ClassVar[str]
-    kinds: tuple[str, ...] = attrs.field(default=(), metadata={"kind": "text", "variadic": True})
-
-    @kinds.validator
-    def _known(self, _field: object, kinds: tuple[str, ...]) -> None:
-        unknown = [kind for kind in kinds if kind not in _TIMEOUTS]
-        if unknown:
-            raise PolicyError(f"timeout takes {', '.join(map(repr, _TIMEOUTS))}; got {unknown[0]!r:.40}")
+    spelled: ClassVar[str]
+    kinds: tuple[str, ...] = params.choices(*_TIMEOUTS)
 
     def __call__(self, *kinds: str) -> Timeout:
         """Return the condition for these kinds of timeout only."""
@@ -123,9 +160,6 @@ class Timeout(Condition):
         return (
             f"timeout was {fault.phase}, not {' or '.join(self.kinds)}" if fault.timed_out else "no timeout"
         )
-
-
-_TIMEOUTS: Final = ("connect", "read", "write", "pool", "attempt")
 
 
 timeout = Timeout()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from abc import abstractmethod
 from typing import ClassVar
 
 import attrs
@@ -13,6 +13,7 @@ from bide.policy.errors import PolicyError
 from bide.policy.registry import delay
 
 _FIBONACCI_END = 1476  # F(1476) is the last that a float holds
+_NO_DELAY = "; no delay at all is written immediately()"
 
 
 def jittered(ceiling: float, jitter: str | bool, *, base: float, cap: float, previous: float) -> Span:
@@ -20,7 +21,7 @@ def jittered(ceiling: float, jitter: str | bool, *, base: float, cap: float, pre
     Return the range below a ceiling that a jitter draws from; the cap bounds the range, so jitter never vanishes at it.
 
     "full": 0 to the ceiling. "equal": half the ceiling to all of it. "decorrelated": base to three times the last
-    delay. False: the ceiling itself.
+    delay, or three times the base at first. False: the ceiling itself.
 
     Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
     """
@@ -29,36 +30,50 @@ def jittered(ceiling: float, jitter: str | bool, *, base: float, cap: float, pre
     if jitter == "equal":
         return Span(ceiling / 2, ceiling)
     if jitter == "decorrelated":
-        return Span(min(base, cap), min(cap, max(base, 3 * previous)))
+        return Span(base, min(cap, 3 * max(base, previous)))
     return Span(ceiling, ceiling)
 
 
-class _Ceiling(Delay):
-    """A schedule with a ceiling for each retry, and jitter below it."""
+def grown(base: float, factor: float, times: int, cap: float) -> float:
+    """Return base * factor ** times, or the cap, if that is less or the power is beyond what a float holds."""
+    try:
+        return min(cap, base * factor**times)
+    except OverflowError:
+        return cap
+
+
+class _Capped(Delay):
+    """A schedule that grows from a base to a cap."""
 
     __slots__ = ()
     base: float
     cap: float
-    jitter: str | bool
 
     def __attrs_post_init__(self) -> None:
         if self.cap < self.base:
             raise PolicyError(
-                f"{self.name}: cap ({self.cap:g}s) is less than base ({self.base:g}s); swap or raise it"
+                f"{self.spelled}: cap ({self.cap:g}s) is less than base ({self.base:g}s); swap or raise it",
+                argument="cap",
             )
 
+
+class _Ceiling(_Capped):
+    """A schedule with a ceiling for each retry, and jitter below it."""
+
+    __slots__ = ()
+    jitter: str | bool
+
+    @abstractmethod
     def ceiling(self, retry: int) -> float:
         """Return the ceiling before the given retry (from 1), never above the cap."""
-        raise NotImplementedError
 
     def span(self, ask: Ask) -> Span:
-        return jittered(
-            self.ceiling(ask.retry), self.jitter, base=self.base, cap=self.cap, previous=ask.previous
-        )
+        most = self.longest(ask.retry)
+        return jittered(most, self.jitter, base=self.base, cap=most, previous=ask.previous)
 
     def longest(self, retry: int) -> float:
         if self.jitter == "decorrelated":
-            return min(self.cap, self.base * 3.0 ** min(retry, 64))
+            return grown(self.base, 3.0, retry, self.cap)
         return self.ceiling(retry)
 
 
@@ -67,36 +82,31 @@ class _Ceiling(Delay):
 class Exponential(_Ceiling):
     """Ceilings that multiply: base, base * factor, base * factor ** 2, ... up to the cap."""
 
-    name: ClassVar[str]
-    base: float = params.seconds(0.5, positive=True)
+    spelled: ClassVar[str]
+    base: float = params.seconds(0.5, positive=True, instead=_NO_DELAY)
     factor: float = params.number(2.0, least=1.0)
-    cap: float = params.seconds(30.0, positive=True)
+    cap: float = params.seconds(30.0, positive=True, instead=_NO_DELAY)
     jitter: str | bool = params.jitter("full")
 
     def ceiling(self, retry: int) -> float:
-        if self.factor == 1.0:
-            return self.base
-        reached = math.log(self.cap / self.base) / math.log(self.factor)
-        if retry - 1 > reached:  # also keeps the power from overflowing at retry 10**6
-            return self.cap
-        return min(self.cap, self.base * self.factor ** (retry - 1))
+        return grown(self.base, self.factor, retry - 1, self.cap)
 
 
 @delay("decorrelated")
 @attrs.frozen(eq=False, repr=False)
-class Decorrelated(_Ceiling):
+class Decorrelated(_Capped):
     """Each delay between base and three times the one before, up to the cap."""
 
-    name: ClassVar[str]
-    base: float = params.seconds(0.5, positive=True)
-    cap: float = params.seconds(30.0, positive=True)
+    spelled: ClassVar[str]
+    base: float = params.seconds(0.5, positive=True, instead=_NO_DELAY)
+    cap: float = params.seconds(30.0, positive=True, instead=_NO_DELAY)
 
-    @property
-    def jitter(self) -> str:  # type: ignore[override]  # decorrelated is its own jitter
-        return "decorrelated"
+    def span(self, ask: Ask) -> Span:
+        most = self.longest(ask.retry)
+        return jittered(most, "decorrelated", base=self.base, cap=most, previous=ask.previous)
 
-    def ceiling(self, retry: int) -> float:
-        return self.longest(retry)
+    def longest(self, retry: int) -> float:
+        return grown(self.base, 3.0, retry, self.cap)
 
 
 @delay("linear")
@@ -104,10 +114,10 @@ class Decorrelated(_Ceiling):
 class Linear(_Ceiling):
     """Ceilings that grow by the same step: base, base + step, base + 2 * step, ... up to the cap."""
 
-    name: ClassVar[str]
-    base: float = params.seconds(1.0, positive=True)
+    spelled: ClassVar[str]
+    base: float = params.seconds(1.0, positive=True, instead=_NO_DELAY)
     step: float = params.seconds(1.0)
-    cap: float = params.seconds(30.0, positive=True)
+    cap: float = params.seconds(30.0, positive=True, instead=_NO_DELAY)
     jitter: str | bool = params.jitter("full")
 
     def ceiling(self, retry: int) -> float:
@@ -119,9 +129,9 @@ class Linear(_Ceiling):
 class Fibonacci(_Ceiling):
     """Ceilings that grow as base * 1, 1, 2, 3, 5, 8, ... up to the cap."""
 
-    name: ClassVar[str]
-    base: float = params.seconds(1.0, positive=True)
-    cap: float = params.seconds(30.0, positive=True)
+    spelled: ClassVar[str]
+    base: float = params.seconds(1.0, positive=True, instead=_NO_DELAY)
+    cap: float = params.seconds(30.0, positive=True, instead=_NO_DELAY)
     jitter: str | bool = params.jitter("full")
 
     def ceiling(self, retry: int) -> float:
@@ -138,7 +148,7 @@ class Fibonacci(_Ceiling):
 class Fixed(Delay):
     """The same delay before every retry; exactly it, unless a jitter is asked for."""
 
-    name: ClassVar[str]
+    spelled: ClassVar[str]
     seconds: float = params.seconds()
     jitter: str | bool = params.jitter(default=False)
 
@@ -156,12 +166,8 @@ class Fixed(Delay):
 class Delays(Delay):
     """These delays in turn; the last is repeated."""
 
-    name: ClassVar[str]
+    spelled: ClassVar[str]
     seconds: tuple[float, ...] = params.several_seconds()
-
-    def __attrs_post_init__(self) -> None:
-        if not self.seconds:
-            raise PolicyError("delays() needs at least one delay, such as delays(1s, 5s, 30s)")
 
     def span(self, ask: Ask) -> Span:
         chosen = self.seconds[min(ask.retry, len(self.seconds)) - 1]
@@ -176,7 +182,7 @@ class Delays(Delay):
 class Immediately(Delay):
     """No delay at all; the loop still yields to other tasks."""
 
-    name: ClassVar[str]
+    spelled: ClassVar[str]
 
     def span(self, ask: Ask) -> Span:
         return Span(0.0, 0.0)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import ClassVar, Final
 
 import attrs
 
 from bide.policy.condition import ALL_STATUSES, NO_STATUS, Condition, Statuses, StatusLike, coercion
-from bide.policy.errors import PolicyError
+from bide.policy.errors import PolicyError, shown
 from bide.policy.outcome import Outcome
 from bide.policy.registry import bare_condition, condition
 
@@ -36,7 +37,12 @@ def status_range(value: object) -> tuple[int, int]:
             return int(value), int(value)
         if (span := _RANGE.fullmatch(value)) and int(span[1]) <= int(span[2]):
             return int(span[1]), int(span[2])
-    raise PolicyError(f"{value!r:.40} is no HTTP status (100 to 599); {_HOW_TO_WRITE}")
+    raise PolicyError(f"{shown(value)} is no HTTP status (100 to 599); {_HOW_TO_WRITE}", argument="codes")
+
+
+@lru_cache(maxsize=128)
+def _between(first: int, last: int) -> Statuses:
+    return frozenset(range(first, last + 1))
 
 
 def _spelled(value: object) -> int | str:
@@ -55,7 +61,7 @@ def _all_spelled(values: Iterable[object]) -> tuple[int | str, ...]:
 class Status(StatusLike):
     """The response's status is one of these."""
 
-    name: ClassVar[str]
+    spelled: ClassVar[str]
     codes: tuple[int | str, ...] = attrs.field(
         converter=_all_spelled,
         metadata={"kind": "status", "variadic": True},
@@ -64,9 +70,8 @@ class Status(StatusLike):
 
     def __attrs_post_init__(self) -> None:
         if not self.codes:
-            raise PolicyError(f"status() needs at least one; {_HOW_TO_WRITE}")
-        spans = (status_range(code) for code in self.codes)
-        known = frozenset(status for first, last in spans for status in range(first, last + 1))
+            raise PolicyError(f"status() needs at least one; {_HOW_TO_WRITE}", argument="codes")
+        known = NO_STATUS.union(*(_between(*status_range(code)) for code in self.codes))
         object.__setattr__(self, "_known", known)
 
     def matches(self, outcome: Outcome) -> bool:

@@ -1,10 +1,10 @@
-"""What every word of the language has: a name, fields that print themselves, and equality by them."""
+"""What every word of the language has: a spelling, fields that print themselves, and equality by them."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from bide.policy.params import Param, params_of
+from bide.policy.params import params_of
 
 
 class Term:
@@ -12,15 +12,18 @@ class Term:
     A word with its arguments: immutable, hashable, picklable, compared by what it says.
 
     A subclass is an attrs class; the order of its fields is the order of its arguments in text. Registering it with
-    `bide.policy.registry` makes it usable from text and printable.
+    `bide.condition` or `bide.delay` makes it usable from text and printable.
     """
 
     __slots__ = ()
-    name: ClassVar[str]
+    spelled: ClassVar[str]
+    """The name that registering gave it."""
+    why_no_text: ClassVar[str] = "its class is not registered with bide.condition or bide.delay"
+    """Why no text can say it, where none can."""
 
     def key(self) -> tuple[Any, ...]:
         """Return what makes this term itself: two terms are equal when their classes and keys are."""
-        return tuple(_typed(getattr(self, param.name)) for param in params_of(type(self)))
+        return tuple(_typed(getattr(self, param.attribute)) for param in params_of(type(self)))
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -31,14 +34,12 @@ class Term:
         return hash((type(self).__name__, self.key()))
 
     def __repr__(self) -> str:
-        shown = ", ".join(_shown(param, getattr(self, param.name)) for param in params_of(type(self)))
-        return f"{type(self).__name__}({shown})"
+        said = ", ".join(
+            f"{param.name}={getattr(self, param.attribute)!r}" for param in params_of(type(self))
+        )
+        return f"{type(self).__name__}({said})"
 
 
 def _typed(value: object) -> object:
     """Keep True apart from 1, which Python holds equal and the language does not."""
     return (value, "flag") if isinstance(value, bool) else value
-
-
-def _shown(param: Param, value: object) -> str:
-    return f"{param.name}={value!r}"

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Final
 
 import attrs
 
 from bide.policy.clause import Clause
+from bide.policy.decide import most_attempts
 from bide.policy.delay import spread
 from bide.policy.limits import Limits
 
-_MOST_STEPS = 1000
+_MOST_STEPS: Final = 1000
+_FAR: Final = 10**9
+"""A retry so late that a schedule has reached its cap."""
 
 
 @attrs.frozen
@@ -33,40 +37,64 @@ def worst_case(rules: Sequence[Clause], limits: Limits) -> WorstCase:
 
     Attempts without a `timeout` count as taking no time: nothing is known of how long they run.
     """
-    retrying = [clause for clause in rules if clause.verb == "retry_on"]
-    allowed = [clause.allowed(limits.attempts) for clause in retrying]
-    retries = sum(allowed)
-    if limits.attempts is not None:
-        retries = min(retries, limits.attempts - 1)
-    waiting = _longest_waits(retrying, allowed, retries)
+    retries = _most_retries(rules, limits)
+    seconds = longest_waiting(rules, limits)
     if limits.timeout is not None:
-        waiting += limits.timeout * (retries + 1)
-    return WorstCase(retries + 1, waiting if limits.within is None else min(waiting, limits.within))
+        seconds += limits.timeout * (retries + 1)
+    return WorstCase(retries + 1, seconds if limits.within is None else min(seconds, limits.within))
 
 
-def _longest_waits(rules: Sequence[Clause], allowed: Sequence[float], retries: float) -> float:
-    """Return the largest sum of waits that any mix of rules can reach within so many retries."""
+def longest_waiting(rules: Sequence[Clause], limits: Limits) -> float:
+    """Return the most seconds that a call can spend between its attempts."""
+    retrying = _retrying(rules)
+    allowed = [clause.allowed(limits.attempts) for clause in retrying]
+    retries = _most_retries(rules, limits)
     if math.isinf(retries):
-        return (
-            math.inf if any(_endless(rule, most) for rule, most in zip(rules, allowed, strict=True)) else 0.0
-        )
+        longest = sum(_all_waits(rule, most) for rule, most in zip(retrying, allowed, strict=True))
+    else:
+        longest = _largest_mix(retrying, allowed, retries)
+    return longest if limits.within is None else min(longest, limits.within)
+
+
+def _retrying(rules: Sequence[Clause]) -> list[Clause]:
+    return [clause for clause in rules if clause.verb == "retry_on"]
+
+
+def _most_retries(rules: Sequence[Clause], limits: Limits) -> float:
+    by_rules = sum(clause.allowed(limits.attempts) for clause in _retrying(rules))
+    return min(by_rules, most_attempts(rules, limits) - 1)
+
+
+def _all_waits(rule: Clause, most: float) -> float:
+    """Return the longest that all retries of one rule can wait."""
+    if math.isinf(most):
+        waits = any(_longest(rule, retry) > 0 for retry in (1, _FAR))
+        return 0.0 if not waits else math.inf if rule.within is None else rule.within
+    return _largest_mix([rule], [most], most)
+
+
+def _largest_mix(rules: Sequence[Clause], allowed: Sequence[float], retries: float) -> float:
+    """Return the largest sum of waits that any mix of rules can reach within so many retries."""
     total = int(min(retries, _MOST_STEPS))
     best = [0.0] * (total + 1)  # best[n]: the longest that n retries by the rules so far can wait
     for rule, most in zip(rules, allowed, strict=True):
-        sums = [0.0]
-        for retry in range(1, int(min(most, total)) + 1):
-            sums.append(
-                min(sums[-1] + _longest(rule, retry), math.inf if rule.within is None else rule.within)
-            )
+        sums = _sums(rule, int(min(most, total)))
         best = [
             max(best[n - k] + sums[k] for k in range(min(n, len(sums) - 1) + 1)) for n in range(total + 1)
         ]
     beyond = retries - total
-    return best[total] + beyond * max((_longest(rule, _MOST_STEPS) for rule in rules), default=0.0)
+    if not beyond:
+        return best[total]
+    return best[total] + beyond * max(_longest(rule, _FAR) for rule in rules)
 
 
-def _endless(rule: Clause, most: float) -> bool:
-    return math.isinf(most) and rule.within is None and _longest(rule, 1) > 0
+def _sums(rule: Clause, most: int) -> list[float]:
+    """Return the longest waits of a rule's first retries, summed: none, the first, the first two, ..."""
+    sums = [0.0]
+    for retry in range(1, most + 1):
+        longest = sums[-1] + _longest(rule, retry)
+        sums.append(longest if rule.within is None else min(longest, rule.within))
+    return sums
 
 
 def _longest(rule: Clause, retry: int) -> float:

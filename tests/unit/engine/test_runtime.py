@@ -1,0 +1,101 @@
+"""What `policy.bind(...)` gives, and what it refuses."""
+
+import inspect
+import random
+
+import pytest
+
+from bide import GaveUp, PolicyError, retry_on
+from bide.engine import events
+from bide.testing import Draws, Scripted
+
+
+def test_a_name_is_given_by_bind_else_by_the_policy_else_by_the_function(bound, told):
+    policy = retry_on(OSError).immediately(max=0) | retry_on(KeyError)
+
+    def fetch():
+        raise OSError
+
+    class Callable:
+        def __call__(self):
+            raise OSError
+
+    for use in (policy, policy.named("search")):
+        for options in ({}, {"name": "mine"}):
+            for fn in (fetch, Callable()):
+                with pytest.raises(OSError):
+                    bound(use, **options).call(fn)
+    inner = "test_a_name_is_given_by_bind_else_by_the_policy_else_by_the_function.<locals>.fetch"
+    assert [event.name for event in told] == [
+        inner,
+        "Callable",
+        "mine",
+        "mine",
+        "search",
+        "search",
+        "mine",
+        "mine",
+    ]
+
+
+def test_listeners_replace_the_default_ones(monkeypatch):
+    heard = []
+    monkeypatch.setattr(events, "default_listeners", [heard.append])
+    quick = retry_on(OSError).immediately(max=0)
+    for listeners, count in ((None, 1), ([], 1), ([lambda event: None], 1), (None, 2)):
+        with pytest.raises(OSError):
+            quick.bind(listeners=listeners).call(Scripted(OSError()))
+        assert len(heard) == count
+    assert {type(event) for event in heard} == {GaveUp}
+
+
+def test_draws_come_from_a_random_source_and_a_seed_repeats_them(clock):
+    policy = retry_on(OSError).exponential(max=5)
+    runs = []
+    for _ in range(2):
+        with pytest.raises(OSError):
+            policy.bind(clock=clock, rng=random.Random(7), listeners=[]).call(
+                Scripted(OSError(), repeat_last=True)
+            )
+        runs.append(clock.sleeps[-5:])
+    assert runs[0] == runs[1]
+    assert len(set(runs[0])) == 5
+
+
+def test_nothing_is_drawn_and_no_time_is_read_before_the_first_failure():
+    class Untouched:
+        def monotonic(self):
+            raise AssertionError
+
+        time = sleep = asleep = monotonic
+
+    draws = Draws()
+    runtime = retry_on(OSError, 503).bind(clock=Untouched(), rng=draws)
+    assert runtime(lambda: 5)() == 5
+    assert runtime.call(lambda: 6) == 6
+    assert draws.drawn == 0
+
+
+@pytest.mark.parametrize(
+    ("policy", "options", "what"),
+    [
+        (lambda: retry_on(OSError).calling("refresh_token"), {}, "calling"),
+        (lambda: retry_on(OSError), {"store": object()}, "store"),
+        (lambda: retry_on(OSError), {"recover": {"refresh": print}}, "recover"),
+        (lambda: retry_on(OSError).budget(0.2), {}, "budget"),
+        (lambda: retry_on(OSError).hedge(1), {}, "hedge"),
+    ],
+)
+def test_what_nothing_enforces_yet_is_refused_and_named(policy, options, what):
+    with pytest.raises(PolicyError, match=rf"\.{what}\(...\) is not available yet"):
+        policy().bind(**options)
+
+
+def test_a_runtime_knows_its_policy_and_its_parameters_are_documented(bound):
+    policy = retry_on(OSError)
+    assert bound(policy).policy is policy
+    from bide.engine.runtime import bind
+
+    assert list(inspect.signature(bind).parameters) == [
+        "policy", "clock", "rng", "listeners", "name", "store", "recover",
+    ]  # fmt: skip
