@@ -18,7 +18,7 @@ demo: .venv/.demo
 	@$(BIN)/bide demo
 
 test: .venv/.test
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto $(ARGS)
 
 check: .venv/.test
 	$(BIN)/ruff format --check
@@ -27,7 +27,9 @@ check: .venv/.test
 	$(BIN)/pyright
 
 cover: .venv/.test
-	@$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest -n auto $(ARGS)
+	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report --include='$(PURE)' --fail-under=100
 
 bench: .venv/.test

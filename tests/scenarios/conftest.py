@@ -114,7 +114,7 @@ SENTENCES = [
     Scenario("sentence-each-rule-counts-its-own", SENTENCE, [busy, after("2"), busy, after("2"), busy, after("2"), busy],
              [0.25, 2.5, 0.5, 2.5, 1, 2.5], "503", "retries_exhausted", draws=(0.5,)),
     Scenario("sentence-no-rule", SENTENCE, [answer(404)], [], "404", None),
-    Scenario("sentence-no-rule-after-a-retry", SENTENCE, [busy, answer(404)], [0], "404", "no_rule", only="function"),
+    Scenario("sentence-no-rule-after-a-retry", SENTENCE, [busy, answer(404)], [0], "404", "no_rule"),
     Scenario("sentence-no-rule-for-a-fault", SENTENCE, [fault("ReadError")], [], "ReadError", None),
     Scenario("sentence-no-rule-for-a-fault-after-a-retry", SENTENCE, [busy, fault("ReadError")], [0], "ReadError", "no_rule"),
 ]  # fmt: skip
@@ -175,7 +175,7 @@ RULES = [
     Scenario("body-that-is-no-json", 'retry_on(code("x")).fixed(1s)', [answer(500, "{broken")], [], "500", None),
     Scenario("header-value", 'retry_on(header("X-Retry", "yes") & 4xx).fixed(1s)', [answer(400, X_Retry="YES"), answer(400, X_Retry="no")], [1], "400", "no_rule"),
     Scenario("a-success-that-says-it-failed", 'retry_on(200 & code("throttled")).fixed(1s)', [code(200, "throttled"), ok], [1], "200", "succeeded"),
-    Scenario("status-range-and-negation", "retry_on(500-504 & ~501).fixed(1s)", [answer(504), answer(501)], [1], "501", "no_rule", only="function"),
+    Scenario("status-range-and-negation", "retry_on(500-504 & ~501).fixed(1s)", [answer(504), answer(501)], [1], "501", "no_rule"),
     Scenario("anything", "retry_on(anything).fixed(1s, max=4)", [busy, answer(404), fault("ReadError"), answer(302)], [1, 1, 1], "302", "succeeded"),
     Scenario("named-in-text", '(retry_on(503).fixed(1s) | retry_on(502)).named("search")', [busy, ok], [1], "200", "succeeded"),
 ]  # fmt: skip

@@ -125,8 +125,7 @@ class RequestCall(Call):
 
     def returned(self, value: Any) -> bool:
         status = self.status_of(value)
-        if status not in self.settings.statuses:
-            self._end_well(str(status))
+        if self.attempt == 1 and status not in self.settings.statuses:
             return False
         outcome = self._outcome(
             status=status,

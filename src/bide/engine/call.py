@@ -187,7 +187,7 @@ class Call:
 
     def _accept(self, accepted: Accept, outcome: Outcome, raw: object) -> None:
         told = _told(outcome)
-        if self.entries:
+        if self.entries and (accepted.rule is not None or outcome.status is not None):
             self._enter((told, accepted.rule, None, accepted.reason, None))
             keep(raw, History(self._records(), accepted.reason, self.attempt))
         self._end_well(told)

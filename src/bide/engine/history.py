@@ -90,7 +90,7 @@ def history(of: object) -> History | None:
     """
     Return the attempts behind an exception or a response that came out of a policy, or None when there are none.
 
-    A call that succeeds at once, or fails with what no rule is about, leaves no history.
+    A call that succeeds, or fails at once with what no rule is about, leaves no history.
     """
     return next((mark.history for mark in _marks(of)), None)
 

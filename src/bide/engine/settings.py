@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from math import inf
 
 from bide.engine.chaining import chain
 from bide.engine.clock import Clock, RandomSource
@@ -19,7 +18,7 @@ class Settings:
     """One policy, bound; shared by all its calls and never changed."""
 
     __slots__ = (
-        "body_statuses", "clock", "judges_values", "listeners", "listening", "most", "name", "needs_clock", "plan",
+        "body_statuses", "clock", "judges_values", "listeners", "listening", "name", "needs_clock", "plan",
         "policy", "random", "reads_error_bodies", "sees_values", "size", "statuses",
     )  # fmt: skip
 
@@ -34,7 +33,6 @@ class Settings:
         self.listening = _anybody(self.listeners)
         self.name = policy.name if name is None else name
         self.size = len(clauses)
-        self.most = inf if policy.limits.attempts is None else policy.limits.attempts
         self.plan = Plan(clauses, policy.limits)
         self.needs_clock = policy.limits.within is not None or any(
             clause.within is not None for clause in clauses

@@ -25,7 +25,9 @@ class Done:
 
 
 @pytest.fixture
-def run():
+def run(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)  # a test runner's own width is none of the command's
+
     def run(*args):
         done = CliRunner().invoke(commands, [str(arg) for arg in args], prog_name="bide")
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception

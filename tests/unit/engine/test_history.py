@@ -93,11 +93,11 @@ def test_a_response_that_was_given_up_has_a_history_too(bound, http):
     assert [(record.outcome, record.delay) for record in history(kept)] == [("503", 1.0), ("503", None)]
 
 
-def test_a_response_that_came_after_retries_tells_how(bound, http, told):
+def test_a_response_that_came_after_retries_is_told_of_and_left_as_it_is(bound, http, told):
     response = bound(retry_on(503).fixed(1), name="n").call(Scripted(http(503), http(200)))
-    assert [(record.outcome, record.reason) for record in history(response)] == [
-        ("503", None),
-        ("200", Reason.SUCCEEDED),
+    assert [(record.outcome, record.delay, record.reason) for record in history(response)] == [
+        ("503", 1.0, None),
+        ("200", None, Reason.SUCCEEDED),
     ]
     assert told == [
         AttemptFailed("n", 1, "503", 0),

@@ -269,7 +269,9 @@ async def later():
 
 @pytest.mark.parametrize("rule", EVERY)
 @pytest.mark.parametrize(
-    "fn", [lambda x=0: later(), functools.partial(lambda x: later(), 1), Mock(side_effect=later)], ids=str
+    "fn",
+    [lambda x=0: later(), functools.partial(lambda x: later(), 1), Mock(side_effect=later)],
+    ids=["lambda", "partial", "mock"],
 )
 def test_F02_F03_a_plain_callable_that_returns_an_awaitable_is_refused_and_not_retried(bound, rule, fn):
     runtime = bound(EVERY[rule] | retry_on(Exception).fixed(1))
