@@ -1,0 +1,353 @@
+"""Retries for requests: an adapter to mount, and `install` for a session that exists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from math import inf
+from typing import Any, Final, Unpack
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.exceptions import ChunkedEncodingError, SSLError
+from urllib3 import HTTPResponse
+from urllib3.exceptions import ProtocolError, ReadTimeoutError
+from urllib3.exceptions import SSLError as RawSSLError
+from urllib3.util import Timeout
+
+from bide.adapters.http import (
+    NEW_CONNECTION,
+    PEEKED,
+    Options,
+    RequestCall,
+    Selector,
+    Source,
+    decoded,
+    worth_draining,
+)
+from bide.adapters.requests_bodies import Ahead, drain, let_go, lines_of, part_from, socket_of
+from bide.engine import loop
+from bide.engine.history import exhausted
+from bide.engine.runtime import Runtime
+from bide.engine.settings import Settings
+from bide.policy.errors import PolicyError
+from bide.policy.faults import fault_of
+from bide.policy.policy import Policy
+
+__all__ = ["RetryAdapter", "install"]
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FIRST_ERROR: Final = 400
+_DEEPEST_CAUSE: Final = 8
+
+
+class RetryAdapter(HTTPAdapter):
+    """
+    An adapter that repeats requests by a policy: `session.mount("https://", RetryAdapter(policy))`.
+
+    It pickles with its policy. A body that is cut off is an outcome like any other, unless `stream=True`.
+    """
+
+    __attrs__ = [*HTTPAdapter.__attrs__, "policy", "count_header", "options"]  # noqa: RUF012  # as requests has it
+
+    def __init__(
+        self,
+        policy: Policy | Runtime | Source,
+        *,
+        count_header: str | None = None,
+        pool_connections: int = 10,
+        pool_maxsize: int = 10,
+        pool_block: bool = False,
+        **options: Unpack[Options],
+    ) -> None:
+        """
+        Make an adapter.
+
+        Args:
+            policy: A policy, a runtime from `policy.bind(...)`, or a source of policies: `Routes`, a `Strategy`.
+            count_header: A request header that tells how many attempts came before, such as "X-Retry-Count".
+            pool_connections: As in `HTTPAdapter`.
+            pool_maxsize: As in `HTTPAdapter`.
+            pool_block: As in `HTTPAdapter`.
+            **options: What `policy.bind` takes: clock, rng, listeners, name.
+
+        Raises:
+            PolicyError: not a policy; or one that is unbounded, or asks for what is not available yet; not the name
+                of a header.
+        """
+        if count_header is not None and not _TOKEN.fullmatch(count_header):
+            raise PolicyError(f"{count_header!r:.40} is no header name")
+        self.policy = policy
+        self.count_header = count_header
+        self.options = options
+        self._selector = Selector(policy, **options)
+        super().__init__(pool_connections, pool_maxsize, pool_block=pool_block)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._selector = Selector(self.policy, **self.options)
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> requests.Response:
+        """
+        Return the response to a request, after as many attempts as the policy makes.
+
+        Raises:
+            PolicyError: `max_retries` was set: urllib3 would repeat each attempt, and neither would know of the other.
+        """
+        if _repeats(self):
+            raise PolicyError("this adapter has max_retries beside its policy; put all rules into one policy")
+        settings = self._selector.settings(str(request.method), request.url)
+        if settings is None:
+            return self.send_once(request, stream, timeout, verify, cert, proxies)
+        call = AdapterCall(self, settings, request, stream=stream, timeout=timeout)
+        return loop.run(call, call.send, verify, cert, proxies)
+
+    def send_once(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool,
+        timeout: Any,
+        verify: Any,
+        cert: Any,
+        proxies: Any,
+    ) -> requests.Response:
+        """Return the response to one attempt, as `HTTPAdapter` makes it."""
+        return super().send(
+            request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies=proxies
+        )
+
+
+class AdapterCall(RequestCall):
+    """One request through an adapter: for each attempt the body is rewound and the timeouts are shortened."""
+
+    __slots__ = ("_adapter", "_body", "_looked", "_request", "_stream", "_timeout", "_untouched")
+
+    def __init__(
+        self, adapter: RetryAdapter, settings: Settings, request: Any, *, stream: bool, timeout: Any
+    ) -> None:
+        super().__init__(settings, str(request.method), request.url, request.headers)
+        self._adapter = adapter
+        self._request = request
+        self._stream = stream
+        self._timeout = timeout
+        self._untouched = True
+        self._looked = False
+        self._body: bytes | None = None
+
+    def send(self, verify: Any, cert: Any, proxies: Any) -> requests.Response:
+        """Return the response to one attempt, its body read as far as somebody asks about it."""
+        request = self._counted()
+        timeout = self._shortened()
+        self._looked, self._body = False, None
+        try:
+            response = self._adapter.send_once(request, self._stream, timeout, verify, cert, proxies)
+        except requests.RequestException as error:
+            error.request = self._request  # the caller's own, which counts nothing
+            raise
+        response.request = self._request
+        self._untouched = False
+        try:
+            self._read(response)
+        except BaseException:
+            let_go(response)
+            raise
+        if self._stream and timeout is not self._timeout:
+            _lift_timeout(response.raw, self._timeout)
+        return response
+
+    def _counted(self) -> Any:
+        """Return the request, or a copy of it that tells how many attempts came before."""
+        name = self._adapter.count_header
+        if name is None or self.attempt == 1:
+            return self._request
+        request = self._request.copy()
+        request.headers[name] = str(self.attempt - 1)
+        return request
+
+    def _shortened(self) -> Any:
+        """Return the caller's timeouts, bounded by what the policy allows an attempt that begins now."""
+        if self.time_allowed() == inf:
+            return self._timeout
+        own: Any = _timeout_of(self._timeout)
+        own.total = self.shrunk(own.total)
+        return own
+
+    def _read(self, response: Any) -> None:
+        """Read what a rule asks about, and the whole of a body that no rule may reject; a session reads it too late."""
+        status = response.status_code
+        if status in self.settings.body_statuses:
+            self._looked, self._body = True, _peek(response)
+        if not self._stream and (status < _FIRST_ERROR or status not in self.settings.statuses):
+            _ = response.content
+
+    def failed(self, error: Exception) -> bool:
+        facts = _facts(error)
+        if facts.get("phase", fault_of(error).phase) not in ("connect", "pool"):
+            self._untouched = False
+        outcome = self._outcome(error=error, exhausted=exhausted(error, self.since), **facts)
+        return self._goes_on(outcome, error)
+
+    def replayable(self) -> bool:
+        body = self._request.body
+        if self._untouched or body is None:
+            return True  # urllib3 looks at a body when it has a connection, and not before
+        position = getattr(self._request, "_body_position", None)
+        if not isinstance(position, int):
+            return isinstance(body, (bytes, str, bytearray, memoryview, list, tuple))
+        try:
+            body.seek(position)  # at once: then it is certain that the next attempt sends all of it
+        except Exception:  # a closed file, or one that cannot seek
+            return False
+        return True
+
+    def status_of(self, response: Any) -> int:
+        return int(response.status_code)
+
+    def headers_of(self, response: Any) -> list[tuple[str, str]]:
+        return lines_of(response)
+
+    def peeked(self, response: Any) -> bytes | None:
+        return self._body
+
+    def release(self) -> None:
+        response: Any = self.rejected
+        self.rejected = self._body = None
+        try:
+            if not self._looked and (
+                self.method == "HEAD" or worth_draining(response.status_code, lines_of(response))
+            ):
+                with suppress(Exception):  # what a rejected response still does wrong is nobody's business
+                    drain(response.raw)
+        finally:
+            let_go(response)
+
+
+def _peek(response: Any) -> bytes | None:
+    """Return a body that is read ahead and put back; None when it is too long, or in no coding that is read here."""
+    raw = response.raw
+    if not isinstance(raw, HTTPResponse):
+        return None
+    if response.status_code in NEW_CONNECTION:
+        part_from(raw.connection)
+    parts: list[bytes] = []
+    left = PEEKED + 1
+    with _as_requests_says(response.request):
+        while left and (part := raw.read(left, decode_content=False)):
+            parts.append(part)
+            left -= len(part)
+    beginning = b"".join(parts)
+    ahead: Any = Ahead(beginning, raw)
+    response.raw = HTTPResponse(
+        body=ahead,
+        headers=raw.headers,
+        status=raw.status,
+        version=raw.version,
+        reason=raw.reason,
+        preload_content=False,
+        decode_content=raw.decode_content,
+        original_response=raw._original_response,  # noqa: SLF001  # a session reads cookies from it
+        request_method=response.request.method,
+    )
+    return decoded(beginning, lines_of(response)) if left else None
+
+
+@contextmanager
+def _as_requests_says(request: Any) -> Generator[None]:
+    """Translate what urllib3 raises while a body is read, as `iter_content` does."""
+    try:
+        yield
+    except ProtocolError as error:
+        raise ChunkedEncodingError(error, request=request) from error
+    except ReadTimeoutError as error:
+        raise requests.ConnectionError(error, request=request) from error
+    except RawSSLError as error:
+        raise SSLError(error, request=request) from error
+
+
+def _facts(error: Exception) -> dict[str, Any]:
+    """Return what requests' own exceptions do not say of themselves."""
+    first = error.args[0] if error.args else None
+    if isinstance(error, requests.ConnectionError) and isinstance(first, ReadTimeoutError):
+        return {"phase": "read", "timed_out": True}
+    if isinstance(error, SSLError) and not _in_handshake(error):
+        return {"phase": "read", "unsent": False}
+    return {}
+
+
+def _in_handshake(error: BaseException) -> bool:
+    """Tell a TLS handshake that broke from a TLS connection that broke later, when the request had been sent."""
+    cause: BaseException | None = error
+    for _ in range(_DEEPEST_CAUSE):
+        trace = None if cause is None else cause.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_code.co_name == "do_handshake":
+                return True
+            trace = trace.tb_next
+        cause = cause and (cause.__cause__ or cause.__context__)
+    return False
+
+
+def _timeout_of(given: Any) -> Timeout:
+    """Return timeouts in any form that requests takes as urllib3's."""
+    if isinstance(given, Timeout):
+        return given.clone()
+    pair: Any = given
+    connect, read = pair if isinstance(given, tuple) else (given, given)
+    return Timeout(connect=connect, read=read)
+
+
+def _lift_timeout(raw: Any, given: Any) -> None:
+    """Let the rest of the body be read under the caller's own timeout: the attempt has its answer."""
+    socket = socket_of(raw)
+    if socket is not None:
+        own = _timeout_of(given)
+        own.start_connect()
+        socket.settimeout(own.read_timeout)
+
+
+def _repeats(adapter: Any) -> bool:
+    """Tell whether urllib3 repeats what an adapter sends: `total=None` leaves it to the other counts."""
+    total = getattr(getattr(adapter, "max_retries", None), "total", 0)
+    return total is None or total > 0
+
+
+def install(
+    session: requests.Session,
+    policy: Policy | Runtime | Source,
+    *,
+    count_header: str | None = None,
+    **options: Unpack[Options],
+) -> requests.Session:
+    """
+    Return the same session, retrying by a policy for every prefix that an adapter is mounted on.
+
+    What the adapters have set up, their pools of connections and their proxies, goes on being used.
+
+    Raises:
+        PolicyError: an adapter retries already, or is not plain `HTTPAdapter`, so that a copy would lose what it does;
+            or what `RetryAdapter` raises. The session is as it was then.
+    """
+    mounted: dict[str, Any] = dict(session.adapters)
+    for prefix, adapter in mounted.items():
+        if isinstance(adapter, RetryAdapter) or _repeats(adapter):
+            raise PolicyError(f"the adapter for {prefix!r} retries already; put all rules into one policy")
+        if type(adapter) is not HTTPAdapter:
+            raise PolicyError(
+                f"the adapter for {prefix!r} is a {type(adapter).__name__}; mount a subclass of RetryAdapter instead"
+            )
+    made: dict[int, RetryAdapter] = {}
+    for adapter in mounted.values():
+        made[id(adapter)] = RetryAdapter(policy, count_header=count_header, **options)
+        made[id(adapter)].__dict__.update(adapter.__dict__)
+    for prefix, adapter in mounted.items():
+        session.mount(prefix, made[id(adapter)])
+    return session
