@@ -39,7 +39,6 @@ __all__ = ["RetryAdapter", "install"]
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FIRST_ERROR: Final = 400
-_DEEPEST_CAUSE: Final = 8
 
 
 class RetryAdapter(HTTPAdapter):
@@ -190,10 +189,9 @@ class AdapterCall(RequestCall):
             _ = response.content
 
     def failed(self, error: Exception) -> bool:
-        facts = _facts(error)
-        if facts.get("phase", fault_of(error).phase) not in ("connect", "pool"):
+        if fault_of(error).phase not in ("connect", "pool"):
             self._untouched = False
-        outcome = self._outcome(error=error, exhausted=exhausted(error, self.since), **facts)
+        outcome = self._outcome(error=error, exhausted=exhausted(error, self.since))
         return self._goes_on(outcome, error)
 
     def replayable(self) -> bool:
@@ -271,29 +269,6 @@ def _as_requests_says(request: Any) -> Generator[None]:
         raise requests.ConnectionError(error, request=request) from error
     except RawSSLError as error:
         raise SSLError(error, request=request) from error
-
-
-def _facts(error: Exception) -> dict[str, Any]:
-    """Return what requests' own exceptions do not say of themselves."""
-    first = error.args[0] if error.args else None
-    if isinstance(error, requests.ConnectionError) and isinstance(first, ReadTimeoutError):
-        return {"phase": "read", "timed_out": True}
-    if isinstance(error, SSLError) and not _in_handshake(error):
-        return {"phase": "read", "unsent": False}
-    return {}
-
-
-def _in_handshake(error: BaseException) -> bool:
-    """Tell a TLS handshake that broke from a TLS connection that broke later, when the request had been sent."""
-    cause: BaseException | None = error
-    for _ in range(_DEEPEST_CAUSE):
-        trace = None if cause is None else cause.__traceback__
-        while trace is not None:
-            if trace.tb_frame.f_code.co_name == "do_handshake":
-                return True
-            trace = trace.tb_next
-        cause = cause and (cause.__cause__ or cause.__context__)
-    return False
 
 
 def _timeout_of(given: Any) -> Timeout:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final, cast, overload
 
 import attrs
@@ -14,6 +15,7 @@ KEPT: Final = 100
 _MARK: Final = "__bide__"
 _NOTE: Final = "bide: "
 _DEEPEST: Final = 8
+_CARRIED: Final = ("response", "request_info")
 _SHOWN: Final = 10
 
 
@@ -110,10 +112,13 @@ def spend(of: object) -> History | None:
 
 def keep(of: object, kept: History, *, awaited: bool = False) -> None:
     """Leave a history on an exception (with notes) or a response, where `history` finds it; some objects refuse."""
-    try:
-        object.__setattr__(of, _MARK, Mark(kept, awaited=awaited))
-    except (AttributeError, TypeError):
-        return
+    mark = Mark(kept, awaited=awaited)
+    carried = attribute(
+        of, "request_info"
+    )  # what an aiohttp response hands to the error that it is raised as
+    for one in (of,) if carried is None else (of, carried):
+        with suppress(AttributeError, TypeError):
+            object.__setattr__(one, _MARK, mark)
     if isinstance(of, BaseException) and kept.reason is not Reason.ACCEPTED:
         note(of, "\n".join(_lines(kept)), beside=kept.inner is not None)
 
@@ -168,9 +173,7 @@ def _behind(of: object) -> Iterator[object]:
         yield current
         if not isinstance(current, BaseException):
             return
-        response = attribute(current, "response")
-        if response is not None:
-            yield response
+        yield from (found for name in _CARRIED if (found := attribute(current, name)) is not None)
         current = current.__cause__ or _caught_on_the_way(current)
         if current is None:
             return

@@ -116,7 +116,8 @@ def _own_facts(error: BaseException) -> Facts:
             break
     headers = attribute(error, "headers")
     lines = [] if headers is None else _header_lines(headers)
-    code = attribute(error, "code")
+    warns = type(error).__module__.startswith("aiohttp.")  # of `code`, its old name for the status
+    code = None if warns else attribute(error, "code")
     if isinstance(code, str):
         facts["code"] = code
     asked = attribute(error, "retry_after")

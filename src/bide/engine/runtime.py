@@ -9,6 +9,7 @@ from bide.engine import aloop, events, loop
 from bide.engine.call import Call
 from bide.engine.clock import SYSTEM_CLOCK, SYSTEM_RANDOM, Clock, RandomSource
 from bide.engine.events import Listener
+from bide.engine.nesting import tick
 from bide.engine.settings import Settings
 from bide.engine.wrap import is_coroutine_function, never_awaitable, refuse_timeout, wrapped
 from bide.policy.errors import PolicyError
@@ -52,6 +53,7 @@ class Runtime:
     async def acall(self, fn: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a coroutine function now, retried, on asyncio or trio."""
         call = self.open(fn)
+        call.since = tick()
         limits = self.settings.policy.limits
         bounded = limits.timeout is not None or limits.within is not None
         attempt: Callable[..., Awaitable[T]] = call.bounded if bounded else fn

@@ -101,9 +101,13 @@ def fault_of(error: BaseException) -> Fault:
             deeper = _named(cause)
             if deeper is _CERTIFICATE and _is_certificate(cause):
                 return _CERTIFICATE
-            if deeper is not None and deeper.unsent and not fault.unsent:
+            if deeper is not None and (
+                (deeper.unsent and not fault.unsent) or (deeper.timed_out and not fault.timed_out)
+            ):
                 fault = deeper
-    return _CONNECT if fault is _CERTIFICATE and not _is_certificate(error) else fault
+    if fault is _CERTIFICATE and not _is_certificate(error):
+        return _CONNECT if _in_handshake(error) else _READ
+    return fault
 
 
 def _named(error: BaseException) -> Fault | None:
@@ -123,6 +127,17 @@ def _is_certificate(error: BaseException) -> bool:
     ):
         return True
     return any(_is_certificate(cause) for cause in _causes(error, explicit=False))
+
+
+def _in_handshake(error: BaseException) -> bool:
+    """Tell a TLS handshake that broke from a TLS connection that broke later, when the request had been sent."""
+    for one in (error, *_causes(error, explicit=False)):
+        trace = one.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_code.co_name == "do_handshake":
+                return True
+            trace = trace.tb_next
+    return False
 
 
 def _refused_stream(error: BaseException) -> bool:

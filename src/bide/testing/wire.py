@@ -62,7 +62,9 @@ class Wire:
     """One accepted connection, read as HTTP/1.1 requests and written as bytes."""
 
     def __init__(self, sock: socket.socket) -> None:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # head and body go out in two sends, without a pause
+        sock.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+        )  # head and body go out in two sends, without a pause
         self._sock = sock
         self._reader = _new_reader()
         self._left_over = b""
@@ -104,7 +106,9 @@ class Wire:
             self._sock.sendall(step.head)
             self._trickle(step, closing)
         else:
-            self._sock.sendall(step.head + step.body)  # at once: clients tell some faults apart by what comes together
+            self._sock.sendall(
+                step.head + step.body
+            )  # at once: clients tell some faults apart by what comes together
             for _ in range(step.repeats):
                 self._sock.sendall(step.body)
         if step.ending == "reset":

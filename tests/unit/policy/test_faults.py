@@ -84,13 +84,26 @@ def test_a_suppressed_context_is_not_looked_at():
     assert not fault_of(error).unsent
 
 
+def handshake_error():
+    def do_handshake():
+        raise ssl.SSLError(1, "wrong version number")
+
+    try:
+        do_handshake()
+    except ssl.SSLError as error:
+        return error
+
+
 def test_a_certificate_that_does_not_verify_is_lasting_and_a_broken_handshake_is_not():
     verify = ssl.SSLCertVerificationError(1, "certificate verify failed")
     assert fault_of(verify) == Fault("connect", unsent=True)
     assert fault_of(raised_from(CONNECT_ERROR(), cause=verify)) == Fault("connect", unsent=True)
     assert fault_of(CERTIFICATE()) == Fault("connect", unsent=True)
     assert fault_of(SSL_ERROR(verify)) == Fault("connect", unsent=True)
-    assert fault_of(SSL_ERROR("handshake")) == Fault("connect", unsent=True, network=True)
+    assert fault_of(raised_from(SSL_ERROR("broken"), cause=handshake_error())) == Fault(
+        "connect", unsent=True, network=True
+    )
+    assert fault_of(SSL_ERROR("broken later")) == Fault("read", network=True)
     assert fault_of(raised_from(READ_ERROR(), cause=SSL_ERROR("eof"))).network
 
 
