@@ -45,7 +45,9 @@ def timed_async(call: Callable[[], Awaitable[object]]) -> Timed:
     return lambda n: loop.run_until_complete(rounds(n))
 
 
-def ratios(candidates: Mapping[str, Timed], reference: str, rounds: int = 200, seed: int = 1) -> dict[str, float]:
+def ratios(
+    candidates: Mapping[str, Timed], reference: str, rounds: int = 200, seed: int = 1
+) -> dict[str, float]:
     """Return each candidate's median ratio to the reference, both timed in the same round."""
     sizes = {name: _size(run) for name, run in candidates.items()}
     order = list(candidates)
@@ -75,7 +77,9 @@ def _size(run: Timed) -> int:
 def over_processes(script: str, processes: int, *arguments: str) -> dict[str, dict[str, float]]:
     """Run a script that prints `{group: {name: ratio}}` in several processes, and return the medians."""
     runs = [
-        json.loads(subprocess.run([sys.executable, script, *arguments], check=True, capture_output=True).stdout)  # noqa: S603
+        json.loads(
+            subprocess.run([sys.executable, script, *arguments], check=True, capture_output=True).stdout
+        )
         for _ in range(processes)
     ]
     return {

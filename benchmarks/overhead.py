@@ -51,7 +51,7 @@ def hand(fn: Callable[[int], int]) -> Callable[[int], int]:
                 if attempt >= ATTEMPTS:
                     raise
                 ceiling = BASE * 2.0 ** (attempt - 1)
-                delay = (ceiling if ceiling < CAP else CAP) * random.random()
+                delay = (min(CAP, ceiling)) * random.random()
             time.sleep(delay)
 
     return loop
@@ -70,7 +70,7 @@ def ahand(fn: Callable[[int], Any]) -> Callable[[int], Any]:
                 if attempt >= ATTEMPTS:
                     raise
                 ceiling = BASE * 2.0 ** (attempt - 1)
-                delay = (ceiling if ceiling < CAP else CAP) * random.random()
+                delay = (min(CAP, ceiling)) * random.random()
             await asyncio.sleep(delay)
 
     return loop
@@ -127,7 +127,7 @@ def steady() -> Callable[[int], int]:
 def asteady() -> Callable[[int], Any]:
     """Return a coroutine function that never fails."""
 
-    async def work(x: int) -> int:  # noqa: RUF029  # the callee is the cheapest there is
+    async def work(x: int) -> int:  # the callee is the cheapest there is
         return x
 
     return work
@@ -141,7 +141,10 @@ def measure(rounds: int) -> dict[str, dict[str, float]]:
     """Return the ratios of one process, by group."""
     time.sleep, asyncio.sleep = no_wait, no_await  # type: ignore[assignment]
     groups: dict[str, dict[str, interleaved.Timed]] = {
-        "sync success": {"hand": interleaved.timed(_call(hand(steady()))), "bare": interleaved.timed(_call(steady()))},
+        "sync success": {
+            "hand": interleaved.timed(_call(hand(steady()))),
+            "bare": interleaved.timed(_call(steady())),
+        },
         "async success": {
             "hand": interleaved.timed_async(_call(ahand(asteady()))),
             "bare": interleaved.timed_async(_call(asteady())),
@@ -188,7 +191,9 @@ def shapes(rounds: int) -> dict[str, float]:
         "*args, **kwargs": (lambda: starred(1, b=2), lambda: s(1, b=2)),
     }
     return {
-        name: interleaved.ratios({"bare": interleaved.timed(a), "bide": interleaved.timed(b)}, "bare", rounds)["bide"]
+        name: interleaved.ratios(
+            {"bare": interleaved.timed(a), "bide": interleaved.timed(b)}, "bare", rounds
+        )["bide"]
         for name, (a, b) in pairs.items()
     }
 

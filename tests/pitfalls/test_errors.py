@@ -1,0 +1,117 @@
+"""The caller gets their own error, whole; and nobody is told what was said in confidence."""
+
+import logging
+from contextlib import contextmanager
+
+import pytest
+
+from bide import Condition, ConditionFailed, history, retry_on, when
+from bide.testing import Scripted
+
+
+class Down(Exception):
+    """The user's own error."""
+
+
+@pytest.fixture
+def run(clock):
+    """Run a function by a policy until it gives up, and return the error that comes out."""
+
+    def run(policy, fn, **options):
+        with pytest.raises(Down) as caught:
+            policy.bind(clock=clock, **options).call(fn)
+        return caught.value
+
+    return run
+
+
+def chain(error):
+    seen = []
+    while error is not None and error not in seen:
+        seen.append(error)
+        error = error.__context__
+    return seen
+
+
+def test_a_condition_that_raises_does_not_replace_the_error_and_is_chained_to_it(run):
+    events = []
+    policy = retry_on(when(lambda outcome: outcome.error.response.status == 503))
+    error = run(policy, Scripted(Down("busy")), listeners=[events.append])
+    assert str(error) == "busy"
+    assert [type(one) for one in chain(error)] == [Down, AttributeError]
+    assert [type(event) for event in events] == [ConditionFailed]
+
+
+def test_a_listener_that_raises_does_not_replace_the_error(run):
+    def broken(event):
+        raise KeyError("listener")
+
+    assert (
+        str(run(retry_on(Down).fixed(1), Scripted(Down("busy"), repeat_last=True), listeners=[broken]))
+        == "busy"
+    )
+
+
+def test_a_cause_of_the_users_own_is_kept(run):
+    def work():
+        raise Down("no such key") from KeyError("k")
+
+    error = run(retry_on(Down).fixed(1), work)
+    assert type(error.__cause__) is KeyError
+
+
+def test_one_instance_raised_again_and_again_does_not_cause_itself(run):
+    one = Down()
+    error = run(retry_on(Down).fixed(1), Scripted(one, repeat_last=True))
+    assert error is one
+    assert error.__cause__ is None
+    assert error.__context__ is None
+    assert len(error.__notes__) == 1
+
+
+def test_attempts_do_not_chain_into_one_another(run):
+    first, second, third, last = (Down(str(number)) for number in range(4))
+    error = run(retry_on(Down).fixed(1), Scripted(first, second, third, last))
+    assert error is last
+    assert chain(error) == [last]
+
+
+def test_what_comes_out_may_pass_through_a_context_manager_and_take_notes(run):
+    @contextmanager
+    def session():
+        yield
+
+    def work():
+        with session():
+            raise Down
+
+    error = run(retry_on(Down).fixed(1).max(1), work)
+    error.add_note("mine")
+    with pytest.raises(Down) as caught, session():
+        raise error
+    assert caught.value.__notes__[-1] == "mine"
+    assert len(history(error)) == 2
+
+
+def test_giving_up_never_returns_none(run):
+    assert type(run(retry_on(Down).fixed(1), Scripted(Down, repeat_last=True))) is Down
+
+
+def test_secrets_among_the_arguments_are_never_logged(clock, caplog):
+    caplog.set_level(logging.DEBUG)
+    fails = Scripted(Down("bob:hunter2"), Down("bob:hunter2"), "in")
+
+    def login(user, password):
+        return fails()
+
+    assert retry_on(Down).fixed(1).bind(clock=clock)(login)("bob", password="hunter2") == "in"
+    with pytest.raises(Down):
+        retry_on(Down).fixed(1).bind(clock=clock).call(Scripted(Down("hunter2"), repeat_last=True), "hunter2")
+    assert len(caplog.records) > 3
+    assert all("hunter2" not in f"{record.getMessage()} {vars(record)}" for record in caplog.records)
+
+
+def test_a_value_that_a_condition_reads_wrongly_is_handed_back(clock):
+    policy = retry_on(when(lambda outcome: outcome.value["status"] == "pending"))
+    assert isinstance(when(lambda outcome: True), Condition)
+    assert policy.bind(clock=clock, listeners=[]).call(lambda: "no mapping") == "no mapping"
