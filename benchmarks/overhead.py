@@ -233,7 +233,7 @@ def allocation() -> dict[str, float]:
 
 
 def _broken(x: int) -> int:
-    raise ValueError
+    raise ValueError(x)
 
 
 def _swallow(fn: Callable[[int], int]) -> None:

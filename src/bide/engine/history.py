@@ -146,7 +146,8 @@ def attribute(of: object, name: str) -> Any:
 
 def _lines(kept: History) -> Iterator[str]:
     attempts = "1 attempt" if kept.attempts == 1 else f"{kept.attempts} attempts"
-    yield f"gave up after {attempts}: {kept.reason}"
+    ended = "ended" if kept.reason in (Reason.SUCCEEDED, Reason.ACCEPTED) else "gave up"
+    yield f"{ended} after {attempts}: {kept.reason}"
     shown = kept.records[-_SHOWN:]
     if len(shown) < kept.attempts:
         yield f"  ({kept.attempts - len(shown)} earlier attempts not shown)"

@@ -99,6 +99,7 @@ def test_a_response_that_came_after_retries_is_told_of_and_left_as_it_is(bound, 
         ("503", 1.0, None),
         ("200", None, Reason.SUCCEEDED),
     ]
+    assert str(history(response)).startswith("ended after 2 attempts: succeeded\n")
     assert told == [
         AttemptFailed("n", 1, "503", 0),
         RetryScheduled("n", 1, "503", 0, 1.0),
