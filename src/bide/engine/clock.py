@@ -36,7 +36,7 @@ class Clock(Protocol):
 
 
 class RandomSource(Protocol):
-    """What the engine knows of chance: `random.Random(seed)` is one."""
+    """What the engine knows of chance: a seeded `Random` is one."""
 
     def random(self) -> float:
         """Return a uniform draw in [0, 1)."""

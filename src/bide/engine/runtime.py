@@ -76,7 +76,7 @@ def bind(
     Args:
         policy: What to do.
         clock: Where time comes from; `bide.testing.VirtualClock()` in tests.
-        rng: Where draws come from, such as `random.Random(seed)`.
+        rng: Where draws come from: anything with `random()`, such as a seeded `Random`.
         listeners: Callables of one event, instead of the default ones.
         name: What events are named after, instead of the policy's or the function's name.
         store: Where callers share state. Not available yet.
