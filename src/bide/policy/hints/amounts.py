@@ -22,7 +22,7 @@ _SMALL = {"ns": 1e-9, "us": 1e-6, "\u00b5s": 1e-6, "\u03bcs": 1e-6, "ms": 1e-3}
 _UNITS = {**_SMALL, "s": 1.0, "m": 60.0, "h": 3600.0}
 _AMOUNT, _UNIT = r"(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)", r"(?:ns|us|\u00b5s|\u03bcs|ms|[smh])"
 _PARTS = re.compile(f"({_AMOUNT})({_UNIT})")
-DURATION = re.compile(f"(?:{_AMOUNT}{_UNIT})++")
+DURATION = re.compile(f"(?:{_AMOUNT}{_UNIT})+")  # not possessive: Python before 3.11.5 has those groups wrong
 """A run of numbers with units, the shape of Go's durations: `1h2m3.5s`, `20ms`."""
 
 

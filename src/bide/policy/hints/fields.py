@@ -10,11 +10,11 @@ import re
 
 from bide.policy.hints.amounts import number, seconds
 
-_STRING = r'"(?:[^"\\]|\\["\\])*+"'
-_PARAMETER = rf'[ ]*+;[ ]*+([a-z*][a-z0-9_.*-]*+)(?:=({_STRING}|[^\s",;]++))?+'
+_STRING = r'"[^"\\]*+(?:\\["\\][^"\\]*+)*"'
+_PARAMETER = rf'[ ]*+;[ ]*+([a-z*][a-z0-9_.*-]*+)(?:=({_STRING}|[^\s",;]++))?'
 _PARAMETERS = re.compile(_PARAMETER)
 _MEMBER = re.compile(
-    rf'[ \t]*+(?P<item>{_STRING}|[^\s",;]++)(?P<parameters>(?:{_PARAMETER})*+)[ \t]*+(?:,|\Z)'
+    rf'[ \t]*+(?P<item>{_STRING}|[^\s",;]++)(?P<parameters>(?:{_PARAMETER})*)[ \t]*+(?:,|\Z)'
 )
 _DIGITS = re.compile(r"[0-9]++")
 

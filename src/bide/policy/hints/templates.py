@@ -18,7 +18,7 @@ LIMIT = 65_536
 PLACEHOLDERS = ("seconds", "ms", "minutes", "duration", "date")
 _SCALE = {"seconds": 1.0, "ms": 0.001, "minutes": 60.0}
 _BRACES = re.compile(r"\{([^{}]*)\}")
-_NUMBER = re.compile(r"[0-9]++(?:\.[0-9]++)?+(?![.,:][0-9])")
+_NUMBER = re.compile(r"[0-9]++(?:\.[0-9]++)?(?![.,:][0-9])")
 _START = re.compile(r"(?<![\w.+-])(?<![0-9][,:])(?=\w)")
 
 
