@@ -153,9 +153,9 @@ def test_a_retry_after_is_read_right_or_not_at_all(raw, expected):
      "X-Business-Use-Case-Usage", "zendesk-ratelimit-tickets-index"],
 )  # fmt: skip
 def test_a_megabyte_of_junk_is_refused_in_no_time(name, raw):
-    began = time.perf_counter()
+    began = time.process_time()
     assert read([(name, raw)], now=NOW) is None
-    assert time.perf_counter() - began < 0.25  # some 5 ms; the rest is for a busy machine
+    assert time.process_time() - began < 1  # some 5 ms; the rest is for a busy machine under coverage
 
 
 @pytest.mark.parametrize(

