@@ -182,11 +182,18 @@ def _aws_facts(response: Mapping[str, Any]) -> Facts:
     return facts
 
 
+def _first_request(response: Any) -> Any:
+    """Return the request that a chain of redirects began with: it is what another attempt would send again."""
+    hops = attribute(response, "history")
+    first = hops[0] if isinstance(hops, (list, tuple)) and hops else response
+    return attribute(first, "request") or attribute(first, "request_info")
+
+
 def _requests_facts(response: Any) -> Facts:
     raw = attribute(attribute(response, "raw"), "headers")
     lines = _header_lines(raw if hasattr(raw, "getlist") else response.headers)
     return {"status": response.status_code, "headers": lines, "method": None} | _request_facts(
-        attribute(response, "request")
+        _first_request(response)
     )
 
 
@@ -197,7 +204,7 @@ def _requests_body(response: Any) -> bytes | None:
 
 def _httpx_facts(response: Any) -> Facts:
     facts = {"status": response.status_code, "headers": response.headers.multi_items(), "method": None}
-    return facts | _request_facts(attribute(response, "request"))
+    return facts | _request_facts(_first_request(response))
 
 
 def _httpx_release(response: Any) -> Any:
@@ -208,7 +215,7 @@ def _httpx_release(response: Any) -> Any:
 
 def _aiohttp_facts(response: Any) -> Facts:
     facts = {"status": response.status, "headers": list(response.headers.items()), "method": None}
-    return facts | _request_facts(attribute(response, "request_info"))
+    return facts | _request_facts(_first_request(response))
 
 
 def _aiohttp_body(response: Any) -> bytes | None:

@@ -368,3 +368,16 @@ def test_no_client_is_imported_to_read_a_failure():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("module", [httpx, httpx2])
+def test_a_response_after_redirects_is_judged_by_the_request_that_would_be_sent_again(module):
+    def redirect(request):
+        if request.method == "POST":
+            return module.Response(303, headers={"Location": "/done"})
+        return module.Response(503)
+
+    with module.Client(transport=module.MockTransport(redirect), follow_redirects=True) as client:
+        response = client.post("http://example.com/pay")
+    assert response.request.method == "GET"
+    assert outcome_of_value(response).method == "POST"

@@ -1,0 +1,209 @@
+"""Where a client does not do what the table says, and why: each row with its sentence for the documentation."""
+
+import attrs
+
+HTTPX = ("httpx", "httpx2")
+ONCE = {"attempts": 1, "delays": (), "connections": 1, "reason": None}
+CUT_OFF = {"status": None, "content": b"", **ONCE}
+AGAIN = {"attempts": 2, "delays": (1.0,), "status": 200, "content": b"ok", "reason": None}
+
+
+@attrs.frozen
+class Deviation:
+    """
+    What is otherwise for some clients.
+
+    Attributes:
+        families: The clients.
+        sentence: What the documentation says, with the reason.
+        scenarios: By a scenario's name, the fields of `Expected` that differ.
+    """
+
+    families: tuple
+    sentence: str
+    scenarios: dict
+
+
+@attrs.frozen
+class NotTaken:
+    """Kinds of request body that some ways to send cannot have, with the sentence for the documentation."""
+
+    variants: tuple
+    kinds: frozenset
+    sentence: str
+
+
+NOT_TAKEN = (
+    NotTaken(
+        ("httpx-asyncio", "httpx-trio", "httpx2-asyncio", "httpx2-trio"),
+        frozenset({"file", "file at an offset"}),
+        "Asynchronous clients of httpx and httpx2 take no file as `content`, other than in the parts of `files`.",
+    ),
+    NotTaken(
+        ("httpx-sync", "function"),
+        frozenset({"file at an offset"}),
+        "httpx 0.28 announces the length of a whole file, and fails to send one that does not stand at its start.",
+    ),
+)
+
+DEVIATIONS = (
+    Deviation(
+        ("aiohttp",),
+        "A lost connection on which a policy gave up comes as RetriesExhausted, a ClientConnectionError, with aiohttp's "
+        "own exception as its cause: at its own, aiohttp would begin the whole call again.",
+        {},
+    ),
+    Deviation(
+        HTTPX,
+        "The transports of httpx and httpx2 hand a response over before its body is read, so that a body which is cut "
+        "off is the client's exception and no outcome, unless a rule asks about the body.",
+        {
+            "a GET is repeated after a chunk that is none": CUT_OFF | {"fault": "bad chunk"},
+            "a GET is repeated after a body that was cut off": CUT_OFF | {"fault": "body cut off"},
+            "a GET is repeated after a chunked body that was cut off": CUT_OFF | {"fault": "body cut off"},
+            "a GET is repeated after a body that was reset": CUT_OFF | {"fault": "body reset"},
+            "the exception after bad chunk is the client's own": ONCE,
+            "the exception after body cut off is the client's own": ONCE,
+            "a POST whose answer was cut off is not repeated": {"reason": None},
+        },
+    ),
+    Deviation(
+        ("requests",),
+        "requests takes a head that is cut off for a whole one, as http.client does, and returns what came of it: "
+        "nothing that an adapter can see tells the two apart.",
+        {
+            "a GET is repeated after a head that was cut off": ONCE | {"content": b""},
+            "the exception after head cut off is the client's own": ONCE | {"fault": None, "status": 200},
+        },
+    ),
+    Deviation(
+        ("requests",),
+        "requests takes 103 (Early Hints) for the answer, as http.client does.",
+        {"early hints are not the answer": ONCE | {"status": 103, "content": b""}},
+    ),
+    Deviation(
+        ("requests",),
+        "requests reads the parts of a multipart body into memory before it sends anything, so that even a pipe in it "
+        "can be sent again.",
+        {"a part that is read from a pipe is sent once": AGAIN},
+    ),
+    Deviation(
+        (*HTTPX, "function"),
+        "httpx and httpx2 take bytes that came behind one answer for the next one on that connection: against a server "
+        "that sends too much, only a connection for each request helps.",
+        {"bytes after an answer are not the next answer": {"content": b"EVIL", "connections": 1}},
+    ),
+    Deviation(
+        ("requests",),
+        "requests drops bytes that came behind an answer, and goes on with the connection.",
+        {"bytes after an answer are not the next answer": {"connections": 1}},
+    ),
+    Deviation(
+        ("aiohttp",),
+        "aiohttp unpacks each body while it is read: what is no gzip cannot be drained, and its connection is closed.",
+        {"an error in gzip is not unpacked": {"connections": 2}},
+    ),
+    Deviation(
+        ("aiohttp",),
+        "aiohttp by itself repeats an idempotent request once whose connection was lost; a policy that has no rule "
+        "about it leaves that as it is.",
+        {
+            "what was sent is not unsent": {
+                "status": 200,
+                "fault": None,
+                "content": b"ok",
+                "attempts": 2,
+                "connections": 2,
+            }
+        },
+    ),
+    Deviation(
+        ("function",),
+        "A decorated function makes its request, and the body with it, anew for each attempt: a generator that it "
+        "calls for is whole each time.",
+        {
+            "a generator is sent once and its answer handed back": AGAIN,
+            "a generator is not sent again by any method": AGAIN,
+            "a generator is not sent again with an idempotency key": AGAIN,
+            "a generator whose connection was lost is not sent again": AGAIN
+            | {"fault": None, "connections": 2},
+            "a part that is read from a pipe is sent once": AGAIN,
+        },
+    ),
+    Deviation(
+        ("function",),
+        "A decorated function repeats all that it does: a chain of redirects is followed from its beginning, and has one "
+        "history, where an adapter makes a call of each hop.",
+        {
+            "a redirect itself may be repeated": {"reason": "succeeded"},
+            "a POST that was redirected to a GET is done, and only the GET is repeated": {
+                "status": 503,
+                "content": b"busy",
+                "attempts": 2,
+                "delays": (),
+                "paths": ("/f", "/g"),
+                "bodies": ("whole", "nothing"),
+                "reason": "not_idempotent",
+            },
+            "a redirect is followed, and only its target repeated": {
+                "attempts": 4,
+                "paths": ("/f", "/g", "/f", "/g"),
+            },
+            "a redirect takes the body along to each attempt": {
+                "attempts": 4,
+                "paths": ("/f", "/g", "/f", "/g"),
+            },
+        },
+    ),
+    Deviation(
+        ("function",),
+        "A client inside a decorated function has read the whole answer before the policy sees it, however long it is "
+        "and whatever its coding, and keeps the connection.",
+        {
+            "an error of 5 MB is not read": {"connections": 1},
+            "a long error in chunks is not read to its end": {"connections": 1},
+            "an answer that is given up on is whole": {"connections": 1},
+            "an error in gzip is not unpacked": CUT_OFF | {"fault": "no gzip"},
+        },
+    ),
+    Deviation(
+        ("function",),
+        "A decorated function has no connection of its own to close after 408 and 421; that is its client's business.",
+        {
+            f"a {method} that is {answered} {status} is repeated on a new connection": {"connections": 1}
+            for method, answered in (("GET", "answered"), ("POST", "declined with"))
+            for status in (408, 421)
+        },
+    ),
+    Deviation(
+        ("function",),
+        "A streaming response that a decorated function returned is closed before a retry, and not drained.",
+        {
+            "a stream that is answered with an error is repeated": {"connections": 2},
+            "an endless stream is handed over before its end": {"connections": 2},
+        },
+    ),
+    Deviation(
+        ("function",),
+        "Retries are counted in a header by adapters only.",
+        {"retries are counted in a header": {"counts": (None, None, None)}},
+    ),
+)
+
+
+def expected_of(scenario, variant):
+    """What must come of a scenario for one way to send."""
+    expected = scenario.expected
+    for deviation in deviations_of(variant.family):
+        expected = attrs.evolve(expected, **deviation.scenarios.get(scenario.name, {}))
+    return expected
+
+
+def not_taken(variant_name):
+    """The kinds of request body that a way to send cannot have."""
+    return frozenset().union(*(row.kinds for row in NOT_TAKEN if variant_name in row.variants))
+
+
+def deviations_of(family):
+    """The rows about a client."""
+    return [deviation for deviation in DEVIATIONS if family in deviation.families]

@@ -1,0 +1,130 @@
+"""Secrets planted wherever a call can hold one are in nothing that is told of it: logs, notes, events, reprs."""
+
+import gc
+import logging
+from pathlib import Path
+
+import pytest
+from sending import Ask
+from variants import VARIANTS
+
+import bide
+from bide.engine.call import Call
+from bide.testing import VirtualClock, steps
+
+HOME = str(Path(bide.__file__).parent)
+SECRETS = ("s3cret", "t0ken", "c00kie", "passw0rd", "b0dy", "k3y", "fr4gment", "r3sponse", "h3ader")
+HEADERS = (
+    ("Authorization", "Bearer t0ken"),
+    ("Cookie", "session=c00kie"),
+    ("X-Api-Key", "k3y-api"),
+    ("Idempotency-Key", "k3y-idempotency"),
+)
+ANSWER = [("Set-Cookie", "id=c00kie"), ("X-Token", "h3ader\x1b[31m"), ("X-Request-Id", "h3ader-id")]
+POLICY = 'give_up_on(503 & code("never")) | retry_on(503 & ~message("*s3cretive*"), network).fixed(1s).max(2)'
+BUSY = steps.json(503, {"code": "r3sponse-code", "message": "r3sponse-message"}, ANSWER)
+REFUSED = "refused"
+CALLS = {
+    "recovered": ("PUT", (BUSY, steps.drop(), steps.respond(200, ANSWER, "r3sponse"))),
+    "given up on an answer": ("PUT", (BUSY,)),
+    "given up on an exception": ("PUT", (steps.drop(),)),
+    "given up on a cut off answer": ("PUT", (steps.truncate(b"r3sponse" * 9, status=503, headers=ANSWER),)),
+    "sent once": ("POST", (BUSY,)),
+    "refused": ("PUT", REFUSED),
+}
+SUCCEEDED = {"recovered"}
+
+
+class Told:
+    """Collects what is told of a call while it runs: events, and the reprs of all that there is."""
+
+    def __init__(self):
+        self.events = []
+        self.texts = []
+        self.calls = self.outcomes = 0
+
+    def __call__(self, event):
+        self.events.append(event)
+        calls = [one for one in gc.get_objects() if isinstance(one, Call)]
+        self.calls += len(calls)
+        self.texts += [repr(event), str(event), *map(repr, calls), *(str(call.entries) for call in calls)]
+
+    def outcome(self, outcome):
+        """A condition that never matches, and looks at each outcome."""
+        self.outcomes += 1
+        self.texts += [repr(outcome), str(outcome)]
+        return False
+
+
+def leaks(texts):
+    """The secrets in these texts, with the texts."""
+    return [(secret, text) for text in texts for secret in SECRETS if secret in text]
+
+
+@pytest.mark.parametrize("kind", CALLS)
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
+def test_no_secret_is_in_what_is_told_of_a_call(server, variant, kind, caplog):
+    caplog.set_level(logging.DEBUG)
+    told, answer = made(server, variant, kind)
+    records = [
+        record for record in caplog.records if record.name.split(".")[0] == "bide" or HOME in record.pathname
+    ]
+    assert {record.name for record in records} <= {"bide"}
+    assert len(told.events) >= 1
+    assert told.calls >= 1
+    assert told.outcomes >= 1
+    texts = told.texts + [f"{record.getMessage()} {record.args!r} {record.__dict__!r}" for record in records]
+    history = answer.history
+    if kind not in SUCCEEDED:
+        assert history is not None
+    texts += [repr(history), str(history), *map(repr, history or ()), *map(str, history or ())]
+    texts += notes(answer.error)
+    assert leaks(texts) == []
+
+
+@pytest.mark.parametrize("kind", CALLS)
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
+def test_no_secret_is_logged_when_nobody_else_listens(server, variant, kind, caplog):
+    caplog.set_level(logging.DEBUG)
+    runtime = bide.parse(POLICY).bind(clock=VirtualClock())
+    answer = sent(server, variant, kind, runtime)
+    records = [record for record in caplog.records if record.name == "bide" or HOME in record.pathname]
+    assert len(records) >= 1
+    assert answer.status == 200 or records[-1].levelno == logging.WARNING
+    assert leaks(logging.Formatter("%(name)s %(message)s").format(record) for record in records) == []
+
+
+def made(server, variant, kind):
+    """Make one call whose every fact is looked at."""
+    told = Told()
+    policy = bide.give_up_on(bide.when(told.outcome)) | bide.parse(POLICY)
+    runtime = policy.bind(clock=VirtualClock(), listeners=[told, *bide.engine.events.default_listeners])
+    told.texts += [repr(policy), repr(runtime), str(runtime)]
+    answer = sent(server, variant, kind, runtime)
+    told.texts += [repr(policy), repr(runtime)]
+    return told, answer
+
+
+def sent(server, variant, kind, runtime):
+    """Send a request that holds a secret wherever it can, by a policy."""
+    method, script = CALLS[kind]
+    headers = HEADERS if kind != "sent once" else HEADERS[:3]
+    url = server.refused_url("/f") if script is REFUSED else server.on("/f", *script).url + "/f"
+    url = url.replace("http://", "http://user:passw0rd@") + "?key=s3cret&b=s3cret#fr4gment"
+    if variant.family == "aiohttp":  # which refuses userinfo beside a header that says the same
+        headers = tuple(pair for pair in headers if pair[0] != "Authorization")
+
+    async def main():
+        async with variant.client(runtime) as client:
+            return await client.send(Ask(url, method, "secret", headers))
+
+    return variant.run(main)
+
+
+def notes(error):
+    """What was added to an exception and to those behind it."""
+    found = []
+    while error is not None:
+        found += getattr(error, "__notes__", [])
+        error = error.__cause__
+    return found
