@@ -185,7 +185,7 @@ def _aws_facts(response: Mapping[str, Any]) -> Facts:
 def _first_request(response: Any) -> Any:
     """Return the request that a chain of redirects began with: it is what another attempt would send again."""
     hops = attribute(response, "history")
-    first = hops[0] if isinstance(hops, (list, tuple)) and hops else response
+    first = hops[0] if type(hops) in (list, tuple) and hops else response
     return attribute(first, "request") or attribute(first, "request_info")
 
 
