@@ -18,7 +18,7 @@ demo: .venv/.demo
 	@$(BIN)/bide demo
 
 test: .venv/.test
-	@$(BIN)/python -m pytest -n auto $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 check: .venv/.test
 	$(BIN)/ruff format --check
@@ -28,7 +28,7 @@ check: .venv/.test
 
 cover: .venv/.test
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -n auto $(ARGS)
+	@$(BIN)/coverage run -m pytest -n auto --dist loadgroup $(ARGS)
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report --include='$(PURE)' --fail-under=100
 
