@@ -4,7 +4,7 @@
 #   make test    every test                   make bench   the benchmarks
 #   make check   format, lint, types          make soak    the tests that run for minutes
 #
-# ARGS goes to pytest: make test ARGS="-k deadline". PYTHON chooses the interpreter: make PYTHON=python3.12.
+# Tests of a file stay on one worker: the examples of a page go on from one another. ARGS goes to pytest: make test ARGS="-k deadline". PYTHON chooses the interpreter: make PYTHON=python3.12.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -18,7 +18,7 @@ demo: .venv/.demo
 	@$(BIN)/bide demo
 
 test: .venv/.test
-	@$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 check: .venv/.test
 	$(BIN)/ruff format --check
@@ -28,7 +28,7 @@ check: .venv/.test
 
 cover: .venv/.test
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -n auto --dist loadgroup $(ARGS)
+	@$(BIN)/coverage run -m pytest -n auto --dist loadfile $(ARGS)
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report --include='$(PURE)' --fail-under=100
 
