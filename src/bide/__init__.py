@@ -9,12 +9,19 @@ from bide.engine.events import (
     Event,
     GaveUp,
     Listener,
+    Paced,
+    Recovered,
+    RecoveryFailed,
     RetryScheduled,
     Succeeded,
 )
 from bide.engine.history import History, Record, history
+from bide.engine.pacing import PaceTimeout
+from bide.engine.recovery import Recoveries
 from bide.engine.runtime import Runtime
 from bide.engine.timeouts import AttemptTimeout
+from bide.fleet.store import Store
+from bide.fleet.stores.memory import MemoryStore
 from bide.language.diagnostics import PolicySyntaxError
 from bide.language.parse import parse
 from bide.observe.logs import LogListener
@@ -79,7 +86,10 @@ __all__ = [
     "Listener",
     "LogListener",
     "NotFoundError",
+    "MemoryStore",
     "Outcome",
+    "PaceTimeout",
+    "Paced",
     "PermissionDeniedError",
     "Policy",
     "PolicyError",
@@ -87,6 +97,9 @@ __all__ = [
     "RateLimitError",
     "Reason",
     "Record",
+    "Recovered",
+    "Recoveries",
+    "RecoveryFailed",
     "Retry",
     "RetryScheduled",
     "Routes",
@@ -94,6 +107,7 @@ __all__ = [
     "Runtime",
     "Span",
     "State",
+    "Store",
     "Strategy",
     "StrategyError",
     "Succeeded",

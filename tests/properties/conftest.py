@@ -138,6 +138,16 @@ on_policy = st.one_of(
         st.just("breaker"), st.tuples(st.integers(1, 10**6), positive), st.fixed_dictionaries({"per": texts})
     ),
     st.tuples(st.just("hedge"), st.tuples(positive, st.integers(1, 9)), st.just({})),
+    st.tuples(
+        st.just("pace"),
+        st.tuples(st.sampled_from(["1/s", "60/minute", "1000/hour", "7/1.5s", "5/1m30s"])),
+        st.fixed_dictionaries({"per": texts}),
+    ),
+    st.tuples(
+        st.just("pace_by_headers"),
+        st.sampled_from([(), ("A",), ("X-Left", "X-Back")]),
+        st.fixed_dictionaries({"per": texts}),
+    ),
     st.just(("over_inner", (), {})),
     st.tuples(st.just("named"), st.tuples(texts), st.just({})),
 )
@@ -159,6 +169,8 @@ def a_rule(draw, *, eager=False):
         rule = getattr(rule, name)(*args, **said)
     if draw(st.integers(0, 9)) == 0:
         rule = rule.max(bide.forever).within(draw(positive))
+    if draw(st.integers(0, 9)) == 0:
+        rule = rule.polling().within(draw(positive))
     for name, args in draw(st.lists(on_rule, max_size=3)):
         rule = getattr(rule, name)(*args)
     return rule

@@ -6,6 +6,8 @@ import pytest
 
 # How the async shell spells what the sync shell says.
 NAMES = {
+    "akeep_pace": "keep_pace",
+    "arecovered": "recovered",
     "arelease": "release",
     "asleep": "sleep",
 }

@@ -36,19 +36,13 @@ class Ahead:
         return {"delays": self.delays, "reason": self.reason}
 
 
-def state_at(policy: Policy, attempt: int, elapsed: float, now: float | None) -> State:
-    """Return the state in which `policy.explain` decides: the rule that decides has decided every time."""
-    used = (attempt - 1,) * len(policy.clauses)
-    return State(attempt=attempt, elapsed=elapsed, now=now, used=used)
-
-
 def left(policy: Policy, rule: int, outcome: Outcome, state: State) -> Left:
     """Return what is left for a rule that has just decided to retry."""
     clause, limits = policy.clauses[rule], policy.limits
     return Left(
         clause.allowed(limits.attempts) - state.used_by(rule),
         None if limits.attempts is None else limits.attempts - state.attempt,
-        time_left(clause, rule, limits, outcome, state),
+        time_left(policy.clauses, rule, limits, outcome, state),
     )
 
 

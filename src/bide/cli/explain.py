@@ -11,13 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from bide.cli import inputs
-from bide.cli.ahead import Ahead, Left, ahead, left, state_at
+from bide.cli.ahead import Ahead, Left, ahead, left
 from bide.cli.choice import Choice, choose
 from bide.cli.reasons import MEANINGS
 from bide.cli.rules import policy_document, print_policy
 from bide.cli.screen import count, err, out, print_json, seconds, span
 from bide.engine.clock import SYSTEM_CLOCK
-from bide.policy.explanation import Explanation
+from bide.policy.explanation import Explanation, state_at
 from bide.policy.outcome import Outcome
 from bide.policy.policy import Policy
 
@@ -124,7 +124,7 @@ class _Told:
         now = SYSTEM_CLOCK.time() if said["now"] is None else said["now"]
         explanation = policy.explain(outcome, attempt=attempt, elapsed=elapsed, now=now)
         retries = explanation.delay is not None and explanation.rule is not None
-        state = state_at(policy, attempt, elapsed, now)
+        state = state_at(policy.clauses, outcome, attempt=attempt, elapsed=elapsed, now=now)
         return cls(
             policy,
             outcome,

@@ -22,12 +22,13 @@ async def run(call: Call, fn: Callable[..., Awaitable[T]], /, *args: object, **k
                 await call.arelease()
             await call.settings.clock.asleep(call.delay)
             call.next_attempt()
+        await call.akeep_pace()
         try:
             value = await fn(*args, **kwargs)
         except Exception as error:
-            if not call.failed(error):
+            if not (call.failed(error) and await call.arecovered(error)):
                 raise
         else:
-            if not call.returned(value):
+            if not (call.returned(value) and await call.arecovered(value)):
                 return value
             del value

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import inf
 from types import TracebackType
 from typing import Any, ClassVar, Final, Self
 
 from bide.engine.call import Call
+from bide.engine.deadline import Deadline
 from bide.engine.nesting import tick
 from bide.engine.runtime import Runtime, bind
 from bide.policy.errors import PolicyError
@@ -29,18 +31,22 @@ class Attempt:
     the policy should judge to `returned(value)`; when the block raises after that, the exception is judged instead.
     """
 
-    __slots__ = ("_call", "_entered", "_goes_on", "_left", "_value", "number")
+    __slots__ = ("_awaits", "_call", "_deadline", "_entered", "_goes_on", "_left", "_value", "held", "number")
 
-    def __init__(self, call: Call, number: int) -> None:
+    def __init__(self, call: Call, number: int, *, awaits: bool) -> None:
         self.number = number
+        self.held: object = None
+        """What the block came to while its loop awaits a recovery."""
         self._call = call
+        self._awaits = awaits
         self._value: object = _NOTHING
         self._entered = self._left = self._goes_on = False
+        self._deadline: Deadline | None = None
 
     def returned(self, value: object) -> None:
         """Let the policy judge what this attempt came to: when it is worth another attempt, the loop goes on."""
         if self._left:
-            self._goes_on = self._call.returned(value)
+            self._goes_on = self._call.returned(value) and self._recovered(value)
         else:
             self._value = value
 
@@ -51,18 +57,29 @@ class Attempt:
 
     def __enter__(self) -> Self:
         self._entered = True
+        if self.time_allowed != inf:
+            self._deadline = self._call.enter()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         self._left = True
+        if self._deadline is not None:
+            self._deadline.leave()
         value, self._value = self._value, _NOTHING
         if error is None:
-            self._goes_on = value is not _NOTHING and self._call.returned(value)
+            self._goes_on = value is not _NOTHING and self._call.returned(value) and self._recovered(value)
             return False
-        self._goes_on = isinstance(error, Exception) and self._call.failed(error)
+        self._goes_on = isinstance(error, Exception) and self._call.failed(error) and self._recovered(error)
         return self._goes_on
+
+    def _recovered(self, raw: object) -> bool:
+        """Take the recovery that the retry waits for, if there is one; a loop with `async for` does so by itself."""
+        if self._awaits and self._call.pending is not None:
+            self.held = raw
+            return True
+        return self._call.recovered(raw)
 
     def goes_on(self) -> bool:
         """
@@ -97,7 +114,8 @@ class Attempts:
             if call.rejected is not None:
                 call.release()
             call.settings.clock.sleep(call.delay or 0.0)
-        return self._begun()
+        call.keep_pace()
+        return self._begun(awaits=False)
 
     def __aiter__(self) -> Self:
         return self
@@ -107,15 +125,21 @@ class Attempts:
         if self._last is not None:
             if not self._last.goes_on():
                 raise StopAsyncIteration
+            held, self._last.held = self._last.held, None
+            if held is not None and not await call.arecovered(held):
+                if isinstance(held, BaseException):
+                    raise held
+                raise StopAsyncIteration
             if call.rejected is not None:
                 await call.arelease()
             await call.settings.clock.asleep(call.delay or 0.0)
-        return self._begun()
+        await call.akeep_pace()
+        return self._begun(awaits=True)
 
-    def _begun(self) -> Attempt:
+    def _begun(self, *, awaits: bool) -> Attempt:
         if self._last is not None:
             self._call.next_attempt()
-        self._last = Attempt(self._call, self._call.attempt)
+        self._last = Attempt(self._call, self._call.attempt, awaits=awaits)
         return self._last
 
 

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bide.engine.chaining import chain
-from bide.engine.events import AttemptFailed, ConditionFailed, GaveUp, RetryScheduled, Succeeded
-from bide.engine.history import KEPT, History, Record, keep, spend
+from bide.engine.deadline import Deadline, enclosing
+from bide.engine.events import (
+    AttemptFailed,
+    ConditionFailed,
+    GaveUp,
+    Paced,
+    Recovered,
+    RecoveryFailed,
+    RetryScheduled,
+    Succeeded,
+)
+from bide.engine.history import KEPT, History, Record, keep, note, spend
 from bide.engine.nesting import another_waits, tick
+from bide.engine.pacing import PaceTimeout, Place
 from bide.engine.readers import outcome_of_error, outcome_of_value, reader_for
+from bide.engine.recovery import Recovery, Taken
 from bide.engine.timeouts import bounded
+from bide.policy.decide import polled
 from bide.policy.decision import Accept, GiveUp, Reason, Retry, State
 from bide.policy.outcome import Outcome
 
@@ -18,6 +32,8 @@ if TYPE_CHECKING:
     from bide.engine.plan import Row
     from bide.engine.settings import Settings
 
+Pending = tuple[Retry, str, Outcome]
+"""A retry, the name of the recovery that it waits for, and what it is about."""
 Entry = tuple[str, "int | None", "float | None", "Reason | None", "str | None"]
 
 
@@ -30,8 +46,8 @@ class Call:
     """
 
     __slots__ = (
-        "attempt", "began", "delay", "entries", "fn", "last", "previous", "rejected", "settings", "since", "spent",
-        "started", "used",
+        "attempt", "began", "begun", "delay", "ends", "entries", "fn", "last", "pending", "previous", "rejected",
+        "renewed", "settings", "since", "spent", "started", "used",
     )  # fmt: skip
     frames: ClassVar[int] = 1
     """How many loops or wrappers on the stack are this call's own."""
@@ -40,6 +56,7 @@ class Call:
         self.settings = settings
         self.fn = fn
         self.started = self.began = started
+        self.ends = enclosing(settings.clock)
         self.attempt = 1
         self.delay: float | None = None
         self.previous = 0.0
@@ -48,6 +65,11 @@ class Call:
         self.spent = [0.0] * settings.size
         self.entries: list[Entry] = []
         self.rejected: object = None
+        self.pending: Pending | None = None
+        """The retry that waits for a recovery."""
+        self.begun = tick() if settings.recovers else 0
+        self.renewed: object = None
+        """What the last recovery returned."""
         self.since: int | None = (
             None  # the tick after which a history is news; None: nobody looked at the time
         )
@@ -103,8 +125,44 @@ class Call:
     def next_attempt(self) -> None:
         """Begin another attempt: nothing of the one before is kept."""
         self.rejected = None
+        self._begin()
+
+    def _begin(self) -> None:
+        if self.settings.recovers:
+            self.begun = tick()
         if self.started is not None:
             self.began = self.settings.clock.monotonic()
+
+    def recovered(self, raw: object) -> bool:
+        """Take the recovery that a retry waits for, if there is one, and tell whether the retry follows."""
+        if self.pending is None:
+            return True
+        pending, recovery = self._needed(self.pending)
+        return self._settled(pending, None if recovery is None else recovery.take(self.begun), raw)
+
+    async def arecovered(self, raw: object) -> bool:
+        """Take the recovery that a retry waits for, if there is one, and tell whether the retry follows."""
+        if self.pending is None:
+            return True
+        pending, recovery = self._needed(self.pending)
+        return self._settled(pending, None if recovery is None else await recovery.atake(self.begun), raw)
+
+    def keep_pace(self) -> None:
+        """Wait until an attempt may begin by the policy's pace."""
+        if self.settings.pacer is not None:
+            self.settings.pacer.keep(self.settings.clock, self.place(), self._paused)
+            self._begin()
+
+    async def akeep_pace(self) -> None:
+        """Wait until an attempt may begin by the policy's pace."""
+        if self.settings.pacer is not None:
+            await self.settings.pacer.akeep(self.settings.clock, self.place(), self._paused)
+            self._begin()
+
+    def place(self) -> Place:
+        """Return where this call goes, by which its pace is kept."""
+        name = self.settings.name_of(self.fn)
+        return Place(name, name)
 
     def release(self) -> None:
         """Let go of a rejected response before the wait, so that its connection can serve the next attempt."""
@@ -129,26 +187,58 @@ class Call:
 
     async def bounded(self, /, *args: Any, **kwargs: Any) -> Any:
         """Run one attempt of the coroutine function, bounded by the timeout and by what is left of the deadline."""
-        return await bounded(self.settings.clock, self.time_allowed(), self.fn, *args, **kwargs)
+        allowed, deadline = self.time_allowed(), self.enter()
+        try:
+            return await bounded(self.settings.clock, allowed, self.fn, *args, **kwargs)
+        finally:
+            deadline.leave()
+
+    def dated(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Run one attempt of the function, which nothing can interrupt, but what it calls may know its deadline."""
+        deadline = self.enter()
+        try:
+            return self.fn(*args, **kwargs)
+        finally:
+            deadline.leave()
+
+    def enter(self) -> Deadline:
+        """Let what an attempt that begins now calls know how long it may take, until it is left."""
+        clock = self.settings.clock
+        return Deadline(clock, clock.monotonic() + self.time_allowed())
 
     def time_allowed(self) -> float:
         """Return the seconds that an attempt beginning now may take; infinity when nothing bounds it."""
-        limits = self.settings.policy.limits
-        bounds = [] if limits.timeout is None else [limits.timeout]
-        if limits.within is not None:
-            bounds.append(max(0.0, limits.within - self._elapsed()))
-        return min(bounds, default=float("inf"))
+        timeout = self.settings.policy.limits.timeout
+        return self._time_left() if timeout is None else min(timeout, self._time_left())
+
+    def _time_left(self) -> float:
+        """Return the seconds until the policy's deadline, or the one around it; infinity when there is none."""
+        policy = self.settings.policy
+        around, within = self._left(), policy.limits.within
+        left = inf if around is None else around
+        if within is not None:
+            left = min(left, within - self._elapsed() + polled(policy.clauses, self.spent))
+        return max(0.0, left)
+
+    def _left(self) -> float | None:
+        """Return the seconds that a deadline around leaves, or None when there is none."""
+        return None if self.ends == inf else self.ends - self.settings.clock.monotonic()
 
     # -- what follows
 
     def _goes_on(self, outcome: Outcome, raw: object) -> bool:
         try:
+            if self.settings.pacer is not None:
+                self.settings.pacer.observe(self.settings.clock, self.place(), outcome)
             decision = self.settings.policy.decide(outcome, self._state())
         except Exception as fault:  # a condition or delay of the user's: the call's own outcome stands
             self._report(fault, raw)
             return False
         if isinstance(decision, Retry):
-            self._schedule(decision, outcome, raw)
+            if decision.recovery is None:
+                self._schedule(decision, outcome, raw)
+            else:
+                self.pending = (decision, decision.recovery, outcome)
             return True
         if isinstance(decision, Accept):
             self._accept(decision, outcome, raw)
@@ -167,7 +257,52 @@ class Call:
             spent=tuple(self.spent),
             previous=self.previous,
             last=self.last,
+            left=self._left(),
         )
+
+    def _paused(self, seconds: float) -> float:
+        """Return how long an attempt waits for its pace, if its deadline leaves that long; raises PaceTimeout if not."""
+        name, left = self.settings.name_of(self.fn), self._time_left()
+        if seconds < left:
+            self.settings.tell(Paced(name, self.attempt, "", seconds))
+            return seconds
+        error = PaceTimeout(
+            f"the pace lets this attempt begin in {seconds:.3g} s, and the deadline leaves {left:.3g} s"
+        )
+        keep(error, History(self._records(), Reason.DEADLINE, self.attempt - 1))
+        raise error
+
+    def _needed(self, pending: Pending) -> tuple[Pending, Recovery | None]:
+        """Return what is pending, which from now on is nobody else's, and the action that it needs, if that is bound."""
+        self.pending = self.rejected = None
+        return pending, self.settings.recoveries.find(pending[1])
+
+    def _settled(self, pending: Pending, taken: Taken | None, raw: object) -> bool:
+        """Schedule the retry that waited for a recovery, or give up where there was none, or it failed, or took too long."""
+        retry, recovery, outcome = pending
+        who = self.settings.name_of(self.fn), self.attempt, _told(outcome)
+        if taken is None or taken.fault is not None:
+            fault = None if taken is None else taken.fault
+            self.settings.tell(RecoveryFailed(*who, retry.rule, recovery, fault), raw)
+            self._give_up(GiveUp(Reason.RECOVERY_FAILED, retry.rule), outcome, raw)
+            self._tell_why(raw, recovery, fault)
+            return False
+        if self._time_left() == 0:
+            self._give_up(GiveUp(Reason.DEADLINE, retry.rule), outcome, raw)
+            return False
+        self.renewed = taken.value
+        self.settings.tell(Recovered(*who, retry.rule, recovery), raw)
+        self._schedule(retry, outcome, raw)
+        self.rejected = None if isinstance(raw, BaseException) else raw
+        return True
+
+    def _tell_why(self, raw: object, recovery: str, fault: Exception | None) -> None:
+        if not isinstance(raw, BaseException):
+            return
+        if fault is None:
+            note(raw, f"no action is bound to {recovery!r}: say policy.bind(recover={{{recovery!r}: ...}})")
+        else:
+            chain(raw, fault, f"the recovery {recovery!r}")
 
     def _schedule(self, retry: Retry, outcome: Outcome, raw: object) -> None:
         told, rule, source = _told(outcome), retry.rule, retry.span.source

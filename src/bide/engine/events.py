@@ -40,6 +40,30 @@ class RetryScheduled(Event):
 
 
 @attrs.frozen
+class Recovered(Event):
+    """A recovery was taken, by this call or by another that needed it at the same time; another attempt follows."""
+
+    rule: int
+    recovery: str
+
+
+@attrs.frozen
+class Paced(Event):
+    """An attempt waits `delay` seconds for its pace; of a first attempt `outcome` is empty."""
+
+    delay: float
+
+
+@attrs.frozen
+class RecoveryFailed(Event):
+    """A recovery raised `error`, or is not bound (None): no further attempt, since it could only fail again."""
+
+    rule: int
+    recovery: str
+    error: Exception | None = None
+
+
+@attrs.frozen
 class GaveUp(Event):
     """No further attempt; `retry_at` is epoch seconds, when the server would welcome one."""
 

@@ -22,12 +22,13 @@ def run(call: Call, fn: Callable[..., T], /, *args: object, **kwargs: object) ->
                 call.release()
             call.settings.clock.sleep(call.delay)
             call.next_attempt()
+        call.keep_pace()
         try:
             value = fn(*args, **kwargs)
         except Exception as error:
-            if not call.failed(error):
+            if not (call.failed(error) and call.recovered(error)):
                 raise
         else:
-            if not call.returned(value):
+            if not (call.returned(value) and call.recovered(value)):
                 return value
             del value

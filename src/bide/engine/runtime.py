@@ -6,12 +6,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar, cast
 
 from bide.engine import aloop, events, loop
+from bide.engine.awaiting import is_coroutine_function, never_awaitable
 from bide.engine.call import Call
 from bide.engine.clock import SYSTEM_CLOCK, SYSTEM_RANDOM, Clock, RandomSource
 from bide.engine.events import Listener
 from bide.engine.nesting import tick
+from bide.engine.recovery import Action, Recoveries
 from bide.engine.settings import Settings
-from bide.engine.wrap import is_coroutine_function, never_awaitable, refuse_timeout, wrapped
+from bide.engine.wrap import refuse_timeout, wrapped
+from bide.fleet.store import Store
+from bide.fleet.stores.memory import MemoryStore
 from bide.policy.errors import PolicyError
 from bide.policy.policy import Policy
 
@@ -48,7 +52,9 @@ class Runtime:
     def call(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function now, retried."""
         refuse_timeout(self.settings, fn)
-        return cast("T", never_awaitable(loop.run(self.open(fn), fn, *args, **kwargs)))
+        call = self.open(fn)
+        attempt: Callable[..., T] = fn if self.settings.policy.limits.within is None else call.dated
+        return cast("T", never_awaitable(loop.run(call, attempt, *args, **kwargs)))
 
     async def acall(self, fn: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a coroutine function now, retried, on asyncio or trio."""
@@ -67,8 +73,8 @@ def bind(
     rng: RandomSource | None = None,
     listeners: Sequence[Listener] | None = None,
     name: str | None = None,
-    store: object = None,
-    recover: Mapping[str, Callable[..., Any]] | None = None,
+    store: Store | None = None,
+    recover: Mapping[str, Action] | Recoveries | None = None,
 ) -> Runtime:
     """
     Return a runtime of a policy; what is not given is the machine's.
@@ -79,23 +85,21 @@ def bind(
         rng: Where draws come from: anything with `random()`, such as a seeded `Random`.
         listeners: Callables of one event, instead of the default ones.
         name: What events are named after, instead of the policy's or the function's name.
-        store: Where callers share state. Not available yet.
-        recover: Actions by the names that `.calling(...)` gives. Not available yet.
+        store: Where callers share what is theirs together, such as a pace: one in this process's memory when not given.
+        recover: Actions by the names that `.calling(...)` gives: plain functions or coroutine functions without
+            arguments. Calls that need one at the same time share one run of it, and so do runtimes that are bound to
+            the same `Recoveries`.
 
     Raises:
-        PolicyError: the policy is unbounded, or says what is not available yet; a listener is no plain callable.
+        PolicyError: the policy is unbounded, or says what is not available yet; a listener is no plain callable; an
+            action is no callable, or no rule calls it.
     """
     policy.check()
     for listener in listeners or ():
         _check(listener)
-    missing = (
-        policy.limits.not_available
-        + ["calling" for clause in policy.clauses if clause.recovery is not None][:1]
-    )
-    missing += [option for option, given in (("store", store), ("recover", recover)) if given is not None]
-    if missing:
+    if policy.limits.not_available:
         raise PolicyError(
-            f".{missing[0]}(...) is not available yet: it parses, prints and compares, but nothing runs it"
+            f".{policy.limits.not_available[0]}(...) is not available yet: it parses, prints and compares, but nothing runs it"
         )
     return Runtime(
         Settings(
@@ -104,8 +108,25 @@ def bind(
             SYSTEM_RANDOM if rng is None else rng,
             events.default_listeners if listeners is None else listeners,
             name,
+            recover if isinstance(recover, Recoveries) else _recoveries(policy, recover or {}),
+            MemoryStore() if store is None else _store(store),
         )
     )
+
+
+def _recoveries(policy: Policy, actions: Mapping[str, Action]) -> Recoveries:
+    recoveries = Recoveries(actions)
+    recoveries.check(clause.recovery for clause in policy.clauses if clause.recovery is not None)
+    return recoveries
+
+
+def _store(store: Any) -> Store:
+    missing = [name for name in ("slot", "window", "observe") if not callable(getattr(store, name, None))]
+    if missing:
+        raise PolicyError(
+            f"a store has slot(), window() and observe(), as bide.MemoryStore has; got {store!r:.60}"
+        )
+    return cast("Store", store)
 
 
 def _check(listener: Any) -> None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from math import inf
 
 from bide.engine.chaining import chain
 from bide.engine.clock import Clock, RandomSource
+from bide.engine.deadline import Deadline, enclosing
 from bide.engine.events import ConditionFailed, Event, Listener
+from bide.engine.pacing import Pacer
 from bide.engine.plan import Plan
+from bide.engine.recovery import Recoveries
+from bide.fleet.store import Store
 from bide.policy.condition import NO_STATUS
 from bide.policy.policy import Policy
 
@@ -18,12 +23,20 @@ class Settings:
     """One policy, bound; shared by all its calls and never changed."""
 
     __slots__ = (
-        "body_statuses", "clock", "judges_values", "listeners", "listening", "name", "needs_clock", "plan",
-        "policy", "random", "reads_error_bodies", "sees_values", "size", "statuses",
+        "attended", "body_statuses", "clock", "judges_values", "listeners", "listening", "name", "needs_clock",
+        "pacer", "plan", "policy", "random", "reads_error_bodies", "recoveries", "recovers", "sees_values", "size",
+        "statuses",
     )  # fmt: skip
 
     def __init__(
-        self, policy: Policy, clock: Clock, rng: RandomSource, listeners: Sequence[Listener], name: str | None
+        self,
+        policy: Policy,
+        clock: Clock,
+        rng: RandomSource,
+        listeners: Sequence[Listener],
+        name: str | None,
+        recoveries: Recoveries,
+        store: Store,
     ) -> None:
         clauses = policy.clauses
         self.policy = policy
@@ -39,10 +52,23 @@ class Settings:
         )
         self.sees_values = any(clause.sees_values for clause in clauses)
         self.statuses = NO_STATUS.union(*(clause.reach for clause in clauses))
-        self.judges_values = self.sees_values or bool(self.statuses)
+        self.pacer = Pacer.of(policy.limits, store)
+        heeds_headers = policy.limits.pace_by_headers is not None
+        self.judges_values = self.sees_values or bool(self.statuses) or heeds_headers
+        self.recoveries = recoveries
+        recovering = [clause for clause in clauses if clause.recovery is not None]
+        self.recovers = bool(recovering)
+        self.attended = self.recovers or self.pacer is not None
+        """Whether a call is there before its first attempt, which is not simply made."""
         reading = [clause for clause in clauses if clause.reads_body]
-        self.body_statuses = NO_STATUS.union(*(clause.reach for clause in reading))
+        self.body_statuses = NO_STATUS.union(*(clause.reach for clause in reading + recovering))
+        """Where bodies are read ahead: a rule asks, or an action is taken, which may need the connection."""
         self.reads_error_bodies = bool(reading)
+
+    def deadline(self, started: float) -> Deadline:
+        """Return the deadline, already in force, of an attempt by which a call began."""
+        within = inf if self.policy.limits.within is None else self.policy.limits.within
+        return Deadline(self.clock, min(enclosing(self.clock), started + within))
 
     def name_of(self, fn: object) -> str:
         """Return what the events of a call are named after: the policy's name, else the function's."""

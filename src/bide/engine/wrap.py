@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable
 from functools import lru_cache, update_wrapper
 from types import CodeType, FunctionType
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import attrs
 
 from bide.engine import aloop, loop
+from bide.engine.awaiting import called, is_coroutine_function, never_awaitable
 from bide.engine.call import Call
 from bide.engine.clock import SystemClock
+from bide.engine.deadline import around
 from bide.engine.nesting import WRAPPER
 from bide.engine.plan import Row
 from bide.engine.settings import Settings
@@ -30,6 +31,23 @@ def make(fn_, defaults_, kwdefaults_):
             if call_ is None:
                 raise
 {returned}        return {checked}({wait}run_(call_, fn_{passed_on}))
+    return wrapper
+"""
+_DATED: Final = """\
+def make(fn_, defaults_, kwdefaults_):
+    def wrapper({declared}):
+        started_ = now_()
+        try:
+            deadline_ = enter_(started_)
+            try:
+                {give} fn_({passed})
+            finally:
+                deadline_.leave()
+        except Exception as error_:
+            call_ = begin_(fn_, error_, started_)
+            if call_ is None:
+                raise
+{returned}        return {checked}(run_(call_, call_.dated{passed_on}))
     return wrapper
 """
 _JUDGED: Final = """\
@@ -53,7 +71,7 @@ def make(fn_, defaults_, kwdefaults_):
             row_ = rows_.get(type(error_))
             if (
                 row_ is None or error_.__dict__ or error_.__context__ is not None
-                or error_.__cause__ is not None or listening_()
+                or error_.__cause__ is not None or around_() is not None or listening_()
             ):
                 row_ = None
                 call_ = begin_(fn_, error_, None)
@@ -80,11 +98,11 @@ def make(fn_, defaults_, kwdefaults_):
     return wrapper
 """
 """The loop for failures that the plan foresees by their type; any other hands over to the loop that decides in full."""
-_BOUNDED: Final = """\
+_OPENED: Final = """\
 def make(fn_, defaults_, kwdefaults_):
-    async def wrapper({declared}):
+    {is_async}def wrapper({declared}):
         call_ = open_(fn_)
-        return await run_(call_, call_.bounded{passed_on})
+        return {checked}({wait}run_(call_, {attempt}{passed_on}))
     return wrapper
 """
 _ALWAYS_PLAIN: Final = (type(None), bool, int, float, str, bytes, dict, list, tuple, set)
@@ -176,7 +194,7 @@ def _refuse(fn: Any) -> None:
         raise PolicyError(
             f"{fn.__name__} is a class: retry what creates it with policy.call({fn.__name__}, ...)"
         )
-    if any(inspect.isgeneratorfunction(one) or inspect.isasyncgenfunction(one) for one in _called(fn)):
+    if any(inspect.isgeneratorfunction(one) or inspect.isasyncgenfunction(one) for one in called(fn)):
         raise PolicyError(
             f"{_name(fn)} is a generator function: a retry could repeat what it has already yielded; retry the "
             "function that it calls, or collect its items in a plain one"
@@ -192,49 +210,17 @@ def refuse_timeout(settings: Settings, fn: Any) -> None:
         )
 
 
-def is_coroutine_function(fn: Any) -> bool:
-    """Tell whether calling this gives a coroutine: a function, a method, a partial, an object, a mock."""
-    return any(map(inspect.iscoroutinefunction, _called(fn))) or _is_marked(fn)
-
-
-def _called(fn: Any) -> tuple[Any, ...]:
-    """Return what runs when something is called: a function itself, of an object its `__call__` too."""
-    if isinstance(fn, FunctionType):
-        return (fn,)
-    return fn, getattr(cast("object", type(fn)), "__call__", None)  # noqa: B004  # looked at, not asked about
-
-
-def _is_marked(fn: Any) -> bool:
-    """Tell whether something says that it is a coroutine function in the way of asyncio before 3.14, as AsyncMock does."""
-    mark = getattr(sys.modules.get("asyncio.coroutines"), "_is_coroutine", None)
-    return mark is not None and getattr(fn, "_is_coroutine", None) is mark
-
-
 def _name(fn: Any) -> str:
     return str(getattr(fn, "__qualname__", type(fn).__name__))
 
 
-def never_awaitable(value: Any) -> Any:
-    """Return a value that is none; raises PolicyError for an awaitable, whose failure nobody could retry."""
-    if hasattr(cast("object", type(value)), "__await__"):
-        close = getattr(
-            value, "close", None
-        )  # of a coroutine, which else complains that it was never awaited
-        if close is not None:
-            close()
-        raise PolicyError(
-            "a plain callable returned an awaitable, whose failure could not be retried: decorate the coroutine "
-            "function itself (async def), or write `await policy.acall(fn, ...)`"
-        )
-    return value
-
-
 @attrs.frozen
 class _Variant:
-    """What an attempt needs: to be awaited, bounded, timed, its value judged, or made sure to be no awaitable."""
+    """What an attempt needs: to be awaited, bounded, attended, timed, its value judged, made sure to be no awaitable."""
 
     is_async: bool
     bounded: bool
+    attended: bool
     timed: bool
     judged: bool
     checked: bool
@@ -243,16 +229,24 @@ class _Variant:
     @property
     def template(self) -> str:
         """The source of the wrapper's maker."""
-        return _BOUNDED if self.bounded else _QUICK if self.quick else _FIRST
+        if self.attended or (self.bounded and self.is_async):
+            return _OPENED
+        return _DATED if self.bounded else _QUICK if self.quick else _FIRST
+
+    @property
+    def attempt(self) -> str:
+        """What makes an attempt in the source."""
+        return "fn_" if not self.bounded else "call_.bounded" if self.is_async else "call_.dated"
 
 
 def _variant(
     settings: Settings, *, is_async: bool, checked: bool
 ) -> _Variant:  # private, and named where it is called
     limits = settings.policy.limits
-    bounded = is_async and (limits.timeout is not None or limits.within is not None)
+    bounded = limits.timeout is not None or limits.within is not None
     quick = settings.plan.usable and not settings.judges_values
-    return _Variant(is_async, bounded, settings.needs_clock, settings.judges_values, checked, quick)
+    timed, judged = settings.needs_clock, settings.judges_values
+    return _Variant(is_async, bounded, settings.attended, timed, judged, checked, quick)
 
 
 @lru_cache(maxsize=1024)
@@ -274,6 +268,7 @@ def _maker(shape: Shape, variant: _Variant) -> CodeType:
         "give": "value_ =" if returned else "return",
         "returned": returned.format(since=since, checked=checked),
         "checked": checked,
+        "attempt": variant.attempt,
     }
     module = compile(variant.template.format(**fields), "<bide wrapper>", "exec")
     return next(const for const in module.co_consts if isinstance(const, CodeType))
@@ -331,7 +326,9 @@ def _namespace(settings: Settings, is_async: bool) -> dict[str, Any]:
         "take_over_": take_over,
         "random_": settings.random,
         "sleeper_": SystemClock.sleeper if type(clock) is SystemClock and not is_async else clock,
+        "around_": around,
         "begin_": begin,
+        "enter_": settings.deadline,
         "judge_": judge,
         "open_": opened,
         "whole_": never_awaitable,

@@ -64,6 +64,8 @@ def _rule(clause: Clause) -> str:
         parts.append(f"calling({_text(clause.recovery)})")
     if clause.any_method:
         parts.append("any_method()")
+    if clause.polling:
+        parts.append("polling()")
     return ".".join(parts)
 
 

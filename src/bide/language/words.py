@@ -7,7 +7,7 @@ from typing import Final
 import attrs
 
 from bide.policy.clause import Verb
-from bide.policy.limits import Breaker, Budget, Cooldown, Hedge
+from bide.policy.limits import Breaker, Budget, Cooldown, Hedge, Pace, PaceByHeaders
 from bide.policy.params import Param, params_of
 
 HEADS: Final[dict[str, Verb]] = {
@@ -41,11 +41,14 @@ _TABLE: Final = (
     Word("at_most", (Param("seconds", "seconds"),), on_rule=True),
     Word("calling", (Param("recovery", "text"),), on_rule=True),
     Word("any_method", on_rule=True),
+    Word("polling", on_rule=True),
     Word("timeout", (Param("seconds", "seconds"),), on_policy=True),
     Word("budget", params_of(Budget), on_policy=True),
     Word("cooldown", params_of(Cooldown), on_policy=True),
     Word("breaker", params_of(Breaker), on_policy=True),
     Word("hedge", params_of(Hedge), on_policy=True),
+    Word("pace", params_of(Pace), on_policy=True),
+    Word("pace_by_headers", params_of(PaceByHeaders), on_policy=True),
     Word("over_inner", on_policy=True),
     Word("named", (Param("name", "text"),), on_policy=True),
 )

@@ -24,6 +24,17 @@ class LogListener:
             case events.RetryScheduled():
                 source = f" ({event.source})" if event.source else ""
                 logger.info("%s: attempt %d came to %s; next in %.3g s%s", *_who(event), event.delay, source)
+            case events.Recovered():
+                logger.info("%s: attempt %d came to %s; %s is done", *_who(event), event.recovery)
+            case events.Paced():
+                logger.info(
+                    "%s: attempt %d waits %.3g s for its pace", event.name, event.attempt, event.delay
+                )
+            case events.RecoveryFailed(error=None):
+                logger.error("%s: attempt %d came to %s; %s is not bound", *_who(event), event.recovery)
+            case events.RecoveryFailed():
+                fault = type(event.error).__name__
+                logger.error("%s: attempt %d came to %s; %s raised %s", *_who(event), event.recovery, fault)
             case events.GaveUp():
                 logger.warning(
                     "%s: gave up after attempt %d, which came to %s: %s", *_who(event), event.reason

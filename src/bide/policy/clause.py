@@ -20,6 +20,8 @@ Question = tuple[Condition, Statuses, bool]
 """A condition, the statuses of responses at which it is asked, and whether it is asked of plain values and successes."""
 
 DEFAULT_RETRIES: Final = 3
+RECOVERED_RETRIES: Final = 1
+"""What a recovery did not mend the first time, it will not mend the second."""
 DEFAULT_AT_MOST: Final = 120.0
 
 
@@ -28,7 +30,8 @@ class Clause:
     """
     One rule's words; `bide.Rule` is what people write them with.
 
-    `retries` None: the policy's attempts say, else 3. `within` and `at_most` in seconds; `at_most` None: 120 s.
+    `retries` None: the policy's attempts say, else 3; 1 after a recovery, and forever when polling. `within` and
+    `at_most` in seconds; `at_most` None: 120 s.
     """
 
     verb: Verb
@@ -39,6 +42,7 @@ class Clause:
     at_most: float | None = None
     recovery: str | None = None
     any_method: bool = False
+    polling: bool = False
     _asked: tuple[Question, ...] = attrs.field(default=(), eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -123,12 +127,16 @@ class Clause:
         """Return how many retries this rule may take in a policy with these attempts (None: not said)."""
         if self.retries is not None:
             return self.retries
+        if self.polling:
+            return FOREVER
+        if self.recovery is not None:
+            return RECOVERED_RETRIES
         return DEFAULT_RETRIES if attempts is None else attempts - 1
 
     @property
     def endless(self) -> bool:
         """Whether nothing on this rule bounds its retries."""
-        return self.retries == FOREVER and self.within is None
+        return self.allowed(None) == FOREVER and self.within is None
 
     def rewritten(self, change: Callable[[Condition], Condition], delay: Callable[[Delay], Delay]) -> Clause:
         """Return this rule with every condition and delay put through a function."""

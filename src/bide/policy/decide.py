@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import attrs
+
 from bide.policy.clause import Clause
 from bide.policy.decision import Accept, Decision, GiveUp, Reason, Retry, State
 from bide.policy.delay import Ask, Span
@@ -13,6 +15,7 @@ from bide.policy.outcome import Outcome
 DEFAULT_ATTEMPTS = 100
 """What bounds a call whose policy counts no attempts, however many rules it has."""
 _ROOM_SHARE = 0.1
+_KEY_REFUSED = 422
 
 
 def decide(rules: Sequence[Clause], limits: Limits, outcome: Outcome, state: State) -> Decision:
@@ -34,25 +37,34 @@ def decide(rules: Sequence[Clause], limits: Limits, outcome: Outcome, state: Sta
     if refused is not None:
         return GiveUp(refused, rule)
     span = clause.span(Ask(outcome, state.used_by(rule) + 1, state.previous, state.now))
-    left = time_left(clause, rule, limits, outcome, state)
+    left = time_left(rules, rule, limits, outcome, state)
     if span.source:
         return _hinted(clause, rule, span, left, state)
     return _own(clause, rule, span, left, outcome, state)
 
 
-def time_left(clause: Clause, rule: int, limits: Limits, outcome: Outcome, state: State) -> float | None:
+def time_left(
+    rules: Sequence[Clause], rule: int, limits: Limits, outcome: Outcome, state: State
+) -> float | None:
     """
-    Return the seconds that the policy's deadline and the rule's own leave, or None when there is neither.
+    Return the seconds that the policy's deadline, the rule's own and an enclosing one leave; None when there is none.
 
     A rule pays for the attempts it answered and the waits it asked for, so that waiting long for one thing takes
-    nothing from another.
+    nothing from another. A polling rule has its own deadline only; an enclosing deadline binds every rule.
     """
-    lefts = (_of_policy(limits, state), _of_rule(clause, rule, outcome, state))
+    clause = rules[rule]
+    of_policy = None if clause.polling else _of_policy(rules, limits, state)
+    lefts = (of_policy, _of_rule(clause, rule, outcome, state), state.left)
     return min((left for left in lefts if left is not None), default=None)
 
 
-def _of_policy(limits: Limits, state: State) -> float | None:
-    return None if limits.within is None else limits.within - state.elapsed
+def _of_policy(rules: Sequence[Clause], limits: Limits, state: State) -> float | None:
+    return None if limits.within is None else limits.within - state.elapsed + polled(rules, state.spent)
+
+
+def polled(rules: Sequence[Clause], taken: Sequence[float]) -> float:
+    """Return how much of what the rules have taken, retries or seconds, went into polling."""
+    return sum(taken[rule] for rule, clause in enumerate(rules) if clause.polling and rule < len(taken))
 
 
 def _of_rule(clause: Clause, rule: int, outcome: Outcome, state: State) -> float | None:
@@ -60,10 +72,10 @@ def _of_rule(clause: Clause, rule: int, outcome: Outcome, state: State) -> float
 
 
 def most_attempts(rules: Sequence[Clause], limits: Limits) -> float:
-    """Return how many attempts a call may make: as many as are said, else 100, or what its most patient rule needs."""
+    """Return how many attempts a call may make, polls apart: as many as said, else 100, or what a patient rule needs."""
     if limits.attempts is not None:
         return limits.attempts
-    said = (1 + clause.retries for clause in rules if clause.retries is not None)
+    said = (1 + clause.retries for clause in rules if clause.retries is not None and not clause.polling)
     return min(limits.ceiling, max(DEFAULT_ATTEMPTS, max(said, default=0)))
 
 
@@ -74,16 +86,31 @@ def _refusal(
     clause = rules[rule]
     if outcome.exhausted and not limits.over_inner:
         return Reason.INNER_EXHAUSTED
-    if not outcome.repeatable and not clause.any_method:
+    if not _safe(outcome) and not clause.any_method:
         return Reason.NOT_IDEMPOTENT
     if not outcome.replayable:
         return Reason.BODY_NOT_REPLAYABLE
-    usual = DEFAULT_ATTEMPTS if limits.attempts is None else limits.attempts
-    if state.attempt >= usual and state.attempt >= most_attempts(rules, limits):
+    if _attempts_are_over(rules, rule, limits, state):
         return Reason.ATTEMPTS_EXHAUSTED
     if state.used_by(rule) >= clause.allowed(limits.attempts):
         return Reason.RETRIES_EXHAUSTED
-    return Reason.DEADLINE if state.last else None
+    return Reason.DEADLINE if state.last and not clause.polling else None
+
+
+def _safe(outcome: Outcome) -> bool:
+    """Tell whether a repeat can do no harm; 422 says that the server knows an idempotency key from something else."""
+    if outcome.status == _KEY_REFUSED:
+        outcome = attrs.evolve(outcome, idempotency_key=False)
+    return outcome.repeatable
+
+
+def _attempts_are_over(rules: Sequence[Clause], rule: int, limits: Limits, state: State) -> bool:
+    """Tell whether no attempt is left; polls count against nothing but the ceiling."""
+    if rules[rule].polling or state.attempt >= limits.ceiling:
+        return state.attempt >= limits.ceiling
+    attempt = state.attempt - polled(rules, state.used)
+    usual = DEFAULT_ATTEMPTS if limits.attempts is None else limits.attempts
+    return attempt >= usual and attempt >= most_attempts(rules, limits)
 
 
 def _hinted(clause: Clause, rule: int, span: Span, left: float | None, state: State) -> Decision:

@@ -87,6 +87,7 @@ class State:
         spent: Seconds that each rule has cost so far: the attempts it answered and the waits it asked for.
         previous: The last delay of our own, in seconds.
         last: Whether this attempt was the last that fitted into the policy's deadline.
+        left: Seconds that the deadline of an enclosing call leaves; None: there is none.
     """
 
     attempt: int = 1
@@ -97,6 +98,7 @@ class State:
     spent: tuple[float, ...] = ()
     previous: float = 0.0
     last: bool = False
+    left: float | None = None
 
     def used_by(self, rule: int) -> int:
         """Return how many retries a rule has taken."""
@@ -121,4 +123,5 @@ class State:
             spent=tuple(spent),
             previous=self.previous if retry.span.source else retry.delay,
             last=retry.last,
+            left=None if self.left is None else self.left - retry.delay,
         )

@@ -21,6 +21,8 @@ LONGEST_NUMBER: Final = 400
 """Characters: every float can be written without an exponent."""
 LONGEST: Final = 1e9
 """Seconds, 31 years: what clocks and timers of every platform can still count."""
+_RATE: Final = re.compile(r"([0-9]{1,6})/([0-9a-z.]{1,40})")
+_SPANS: Final = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86_400.0}
 _MINUTES_FROM: Final = 180
 _MINUTE: Final = 60
 _HOUR: Final = 3600
@@ -85,6 +87,16 @@ def seconds_of(value: object, name: str) -> float:
             argument=name,
         )
     return float(number)
+
+
+def rate_of(text: str) -> tuple[int, float] | None:
+    """Return the calls and the seconds that a text such as "60/minute" or "5/10s" says, or None when it says none."""
+    found = _RATE.fullmatch(text)
+    if found is None:
+        return None
+    calls, per = int(found[1]), found[2]
+    seconds = _SPANS.get(per) or parse_duration(per if per[0].isdecimal() else f"1{per}")
+    return (calls, seconds) if calls and seconds and seconds <= LONGEST else None
 
 
 def plain(number: float) -> str:

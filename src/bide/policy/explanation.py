@@ -59,6 +59,16 @@ _DONE: dict[Action, str] = {
 }
 
 
+def state_at(
+    rules: Sequence[Clause], outcome: Outcome, *, attempt: int, elapsed: float, now: float | None
+) -> State:
+    """Return the state in which an outcome is met at an attempt, as if the rule that decides had decided every time."""
+    rule = next((index for index, clause in enumerate(rules) if clause.matches(outcome)), 0)
+    used = (0,) * rule + (attempt - 1,)
+    spent = (0.0,) * rule + (max(0.0, elapsed - outcome.elapsed),)
+    return State(attempt=attempt, elapsed=elapsed, now=now, used=used, spent=spent)
+
+
 def explain(rules: Sequence[Clause], limits: Limits, outcome: Outcome, state: State) -> Explanation:
     """Return the explanation of the decision about an outcome."""
     decision = decide(rules, limits, outcome, state)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import attrs
 
 from bide.policy import params
+from bide.policy.durations import rate_of
 from bide.policy.errors import PolicyError
 from bide.policy.params import FOREVER
 from bide.policy.term import Term
@@ -48,6 +49,30 @@ class Hedge(Term):
     max: float = params.count(1, least=1)
 
 
+@attrs.frozen(eq=False, repr=False)
+class Pace(Term):
+    """At most so many calls in a time, such as "60/minute"; what is too many waits."""
+
+    spelled: ClassVar[str] = "pace"
+    rate: str = params.rate()
+    per: str = params.text("host", keyword=True)
+
+    @property
+    def most(self) -> tuple[int, float]:
+        """How many attempts may begin in any span of how many seconds."""
+        return cast("tuple[int, float]", rate_of(self.rate))  # the field has made sure of it
+
+
+@attrs.frozen(eq=False, repr=False)
+class PaceByHeaders(Term):
+    """Wait for the reset once the server's headers say that nothing remains of its limit."""
+
+    spelled: ClassVar[str] = "pace_by_headers"
+    remaining: str = params.header_name("remaining", "X-RateLimit-Remaining")
+    reset: str = params.header_name("reset", "X-RateLimit-Reset")
+    per: str = params.text("host", keyword=True)
+
+
 @attrs.frozen
 class Limits:
     """Everything that is said of the whole call; None where nothing is said. Seconds."""
@@ -59,6 +84,8 @@ class Limits:
     cooldown: Cooldown | None = None
     breaker: Breaker | None = None
     hedge: Hedge | None = None
+    pace: Pace | None = None
+    pace_by_headers: PaceByHeaders | None = None
     over_inner: bool = False
     name: str | None = params.text(None)
     ceiling: float = attrs.field(default=FOREVER, eq=False, repr=False)
@@ -72,11 +99,10 @@ class Limits:
     @property
     def not_available(self) -> list[str]:
         """The names of what parses and prints, but nothing enforces yet."""
-        return [
-            name for name in ("budget", "cooldown", "breaker", "hedge") if getattr(self, name) is not None
-        ]
+        return [name for name in _NOT_YET if getattr(self, name) is not None]
 
 
+_NOT_YET = ("budget", "cooldown", "breaker", "hedge")
 NO_LIMITS = Limits()
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
-from bide.policy.durations import seconds_of
+from bide.policy.durations import rate_of, seconds_of
 from bide.policy.errors import PolicyError, shown
 
 FOREVER: Final = math.inf
@@ -184,15 +184,26 @@ def named(alias: str = "name") -> Any:
     return _field("text", one_text, attrs.NOTHING, alias=alias)
 
 
-def header_name(alias: str = "name") -> Any:
-    """Return a field of a header's name, that the language calls `name`."""
+def header_name(alias: str = "name", default: Any = attrs.NOTHING) -> Any:
+    """Return a field of a header's name, that the language calls `name` where it is not called otherwise."""
 
     def convert(value: Any, name: str) -> str:
         if not is_token(one_text(value, name)):
             raise PolicyError(f"{shown(value)} is no header name", argument=name)
         return str(value)
 
-    return _field("text", convert, attrs.NOTHING, alias=alias)
+    return _field("text", convert, default, alias=alias)
+
+
+def rate() -> Any:
+    """Return a field of a rate: a whole number of calls in a time, such as "60/minute"."""
+
+    def convert(value: Any, name: str) -> str:
+        if not isinstance(value, str) or rate_of(value) is None:
+            raise wrong(name, 'calls in a time, such as "60/minute", "1000/hour" or "5/10s"', value)
+        return value
+
+    return _field("text", convert, attrs.NOTHING)
 
 
 def is_token(text: str) -> bool:

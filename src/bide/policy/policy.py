@@ -18,7 +18,7 @@ from bide.policy.delay import Delay
 from bide.policy.door import above
 from bide.policy.durations import Duration, seconds_of
 from bide.policy.errors import PolicyError, shown
-from bide.policy.explanation import Explanation, explain
+from bide.policy.explanation import Explanation, explain, state_at
 from bide.policy.limits import NO_LIMITS, Limits
 from bide.policy.outcome import Outcome
 from bide.policy.reachable import Answered
@@ -123,6 +123,24 @@ class Policy:
         """Begin another attempt when the first has not ended in time. Not available yet: refused when used."""
         return self._limited(hedge=limit.Hedge(seconds_of(after, "after"), max))
 
+    def pace(self, rate: str, *, per: str = "host") -> Policy:
+        """
+        Send at most so many calls in a time, first attempts included: `.pace("60/minute")`; what is too many waits.
+
+        `per`: "host", "endpoint", "policy", or the name of a part of the endpoint's path, such as "agent_id".
+        """
+        return self._limited(pace=limit.Pace(rate, per))
+
+    def pace_by_headers(
+        self, remaining: str = "X-RateLimit-Remaining", reset: str = "X-RateLimit-Reset", *, per: str = "host"
+    ) -> Policy:
+        """
+        Wait for the reset as soon as a response, a success too, says that nothing remains of the server's limit.
+
+        `per`: "host", "endpoint", "policy", or the name of a part of the endpoint's path, such as "agent_id".
+        """
+        return self._limited(pace_by_headers=limit.PaceByHeaders(remaining, reset, per))
+
     def over_inner(self) -> Policy:
         """Repeat even what another policy, inside this one, has already retried and given up."""
         return self._limited(over_inner=True)
@@ -146,9 +164,7 @@ class Policy:
         `elapsed`: seconds since the call began. `now`: epoch seconds, for hints that are dates.
         """
         params.whole(attempt, "attempt", least=1)
-        used = (attempt - 1,) * len(self.clauses)  # as if the rule that decides had decided every time
-        spent = (max(0.0, elapsed - outcome.elapsed),) * len(self.clauses)
-        state = State(attempt=attempt, elapsed=elapsed, now=now, used=used, spent=spent)
+        state = state_at(self.clauses, outcome, attempt=attempt, elapsed=elapsed, now=now)
         return explain(self.clauses, self.limits, outcome, state)
 
     def worst_case(self) -> WorstCase:
@@ -160,8 +176,10 @@ class Policy:
         Return this policy, if it is bounded.
 
         Raises:
-            PolicyError: a rule retries forever and nothing ends it.
+            PolicyError: a rule retries forever and nothing ends it, or polls without a deadline of its own.
         """
+        if any(clause.polling and clause.endless for clause in self.clauses):
+            raise PolicyError("polling() needs a deadline of its own: add .within(10m) to the rule")
         if (
             self.limits.within is None
             and self.limits.attempts is None
@@ -276,12 +294,24 @@ class Rule(Chain, Policy):
         return self._saying("at_most", at_most=params.positive_seconds(seconds, "at_most"))
 
     def calling(self, recovery: str) -> Self:
-        """Take a named action before the retry, such as refreshing a token. Not available yet: refused when used."""
+        """
+        Take a named action before the retry, such as refreshing a token: `policy.bind(recover={"name": action})`.
+
+        Calls that fail together share one run of it. Such a rule retries once, when `max` does not say otherwise.
+        """
         return self._saying("calling", recovery=params.one_text(recovery, "calling"))
 
     def any_method(self) -> Self:
         """Repeat after this failure whatever the method is, a POST included."""
         return self._saying("any_method", any_method=True)
+
+    def polling(self) -> Self:
+        """
+        Wait for a state to change: neither the retries nor the time of this rule count against the policy's limits.
+
+        It needs a deadline of its own, `.within(10m)`, and retries until then when `max` does not say otherwise.
+        """
+        return self._saying("polling", polling=True)
 
 
 def _made(cls: type[Policy], clauses: tuple[Clause, ...], limits: Limits) -> Policy:

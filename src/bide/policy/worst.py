@@ -10,12 +10,16 @@ import attrs
 
 from bide.policy.clause import Clause
 from bide.policy.decide import most_attempts
-from bide.policy.delay import spread
+from bide.policy.delay import Ask, spread
 from bide.policy.limits import Limits
+from bide.policy.outcome import Outcome
 
 _MOST_STEPS: Final = 1000
 _FAR: Final = 10**9
 """A retry so late that a schedule has reached its cap."""
+
+
+_NOTHING: Final = Outcome(method=None)
 
 
 @attrs.frozen
@@ -41,12 +45,29 @@ def worst_case(rules: Sequence[Clause], limits: Limits) -> WorstCase:
     seconds = longest_waiting(rules, limits)
     if limits.timeout is not None:
         seconds += limits.timeout * (retries + 1)
-    return WorstCase(retries + 1, seconds if limits.within is None else min(seconds, limits.within))
+    bounded = seconds if limits.within is None else min(seconds, limits.within)
+    polling = [clause for clause in _retrying(rules) if clause.polling]
+    polls = sum(_most_polls(clause, limits) for clause in polling)
+    attempts = min(retries + 1 + polls, limits.ceiling)
+    return WorstCase(attempts, bounded + sum(_or_forever(clause.within) for clause in polling))
+
+
+def _most_polls(clause: Clause, limits: Limits) -> float:
+    """Return how often a polling rule can retry before its own deadline."""
+    spans = [clause.span(Ask(_NOTHING, retry)) for retry in (1, _FAR)]
+    lowest = min(span.low for span in spans)
+    within = _or_forever(clause.within)
+    fits = math.inf if lowest == 0 else math.ceil(within / lowest)
+    return min(clause.allowed(limits.attempts), fits)
+
+
+def _or_forever(seconds: float | None) -> float:
+    return math.inf if seconds is None else seconds
 
 
 def longest_waiting(rules: Sequence[Clause], limits: Limits) -> float:
     """Return the most seconds that a call can spend between its attempts."""
-    retrying = _retrying(rules)
+    retrying = _counted(rules)
     allowed = [clause.allowed(limits.attempts) for clause in retrying]
     retries = _most_retries(rules, limits)
     if math.isinf(retries):
@@ -60,8 +81,13 @@ def _retrying(rules: Sequence[Clause]) -> list[Clause]:
     return [clause for clause in rules if clause.verb == "retry_on"]
 
 
+def _counted(rules: Sequence[Clause]) -> list[Clause]:
+    """Return the rules whose retries count against the policy's limits."""
+    return [clause for clause in _retrying(rules) if not clause.polling]
+
+
 def _most_retries(rules: Sequence[Clause], limits: Limits) -> float:
-    by_rules = sum(clause.allowed(limits.attempts) for clause in _retrying(rules))
+    by_rules = sum(clause.allowed(limits.attempts) for clause in _counted(rules))
     return min(by_rules, most_attempts(rules, limits) - 1)
 
 

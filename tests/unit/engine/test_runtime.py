@@ -79,9 +79,6 @@ def test_nothing_is_drawn_and_no_time_is_read_before_the_first_failure():
 @pytest.mark.parametrize(
     ("policy", "options", "what"),
     [
-        (lambda: retry_on(OSError).calling("refresh_token"), {}, "calling"),
-        (lambda: retry_on(OSError), {"store": object()}, "store"),
-        (lambda: retry_on(OSError), {"recover": {"refresh": print}}, "recover"),
         (lambda: retry_on(OSError).budget(0.2), {}, "budget"),
         (lambda: retry_on(OSError).hedge(1), {}, "hedge"),
     ],

@@ -1,0 +1,1 @@
+"""Many callers: what they share, so that together they stay within a limit."""
