@@ -82,9 +82,8 @@ class Recovery:
             flight, leads = self._joined(begun, waiter.wake)
             if isinstance(flight, Taken):
                 return flight
-            if (
-                leads
-            ):  # in a task of its own: whoever asked first may be cancelled, and the others go on waiting
+            if leads:
+                # in a task of its own: whoever asked first may be cancelled, and the others go on waiting
                 flight.task = waiter.start(self._run, flight)
             await waiter.woken()
             if flight.taken is not None:

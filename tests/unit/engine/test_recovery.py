@@ -419,6 +419,7 @@ def test_threads_and_event_loops_share_one_run():
     came_to = []
     starters = [
         lambda: recovery.take(0),
+        lambda: recovery.take(0),
         lambda: asyncio.run(recovery.atake(0)),
         lambda: trio.run(recovery.atake, 0),
     ]
@@ -465,6 +466,53 @@ def test_when_the_loop_that_runs_it_ends_a_waiter_elsewhere_begins_it_anew():
     asyncio.run(first())
     other.join(30)
     assert came_to == ["done"]
+
+
+def test_when_the_thread_that_runs_it_is_interrupted_a_waiter_begins_it_anew():
+    runs = []
+    goes_on = threading.Event()
+
+    def action():
+        runs.append(1)
+        if len(runs) == 1:
+            assert goes_on.wait(30)
+            raise KeyboardInterrupt
+        return "done"
+
+    recovery = Recovery(action)
+    came_to = []
+
+    def first():
+        with pytest.raises(KeyboardInterrupt):
+            recovery.take(0)
+
+    threads = [
+        threading.Thread(target=first),
+        threading.Thread(target=lambda: came_to.append(recovery.take(0).value)),
+    ]
+    threads[0].start()
+    while recovery._flight is None:
+        threading.Event().wait(0.001)
+    threads[1].start()
+    while len(recovery._flight.wakers) < 2:
+        threading.Event().wait(0.001)
+    goes_on.set()
+    for thread in threads:
+        thread.join(30)
+    assert came_to == ["done"]
+
+
+@LOOPS
+def test_a_coroutine_whose_attempt_began_before_a_run_ended_takes_what_that_came_to(run):
+    async def main():
+        service = Service()
+        recovery = Recovery(service.refresh)
+        first = await recovery.atake(0)
+        assert await recovery.atake(first.at - 1) is first
+        assert service.refreshes == 1
+        assert await recovery.atake(first.at) is not first
+
+    run(main())
 
 
 def test_whoever_waits_in_a_loop_that_has_ended_keeps_nobody_else_from_waking():
