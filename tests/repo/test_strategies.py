@@ -8,7 +8,8 @@ import pytest
 
 import bide
 
-FILES = sorted((Path(__file__).resolve().parents[2] / "strategies").glob("*"))
+FOLDER = Path(__file__).resolve().parents[2] / "strategies"
+FILES = sorted(FOLDER.glob("*.toml"))
 
 # A catalogue that its own rules contradict: 503 is retried, and the catalogue says give up.
 WRONG = """
@@ -39,9 +40,9 @@ def check(path):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_the_folder_holds_strategies_and_nothing_else():
+def test_the_folder_holds_strategies_and_their_schema_and_nothing_else():
     assert FILES
-    assert [path.name for path in FILES if path.suffix != ".toml"] == []
+    assert [path.name for path in FOLDER.iterdir() if path not in FILES] == ["schema.json"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -11,6 +11,8 @@ import click
 from bide.cli.check import check
 from bide.cli.diagnostics import show, show_finding, show_syntax, syntax_document
 from bide.cli.explain import explain
+from bide.cli.new import new
+from bide.cli.schema import schema
 from bide.cli.screen import err, print_json
 from bide.language.diagnostics import PolicySyntaxError
 from bide.policy.errors import PolicyError
@@ -95,5 +97,5 @@ def commands() -> None:
     """Retry and backoff, as one readable sentence: try policies out, check them, and watch them work."""
 
 
-for command in (explain, check, get, demo):
+for command in (explain, check, new, schema, get, demo):
     commands.add_command(command)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from bide.cli import inputs
 from bide.cli.ahead import Ahead, Left, ahead, left
-from bide.cli.choice import Choice, choose
+from bide.cli.choice import Choice, Request, choose, strategy_option
 from bide.cli.reasons import MEANINGS
 from bide.cli.rules import policy_document, print_policy
 from bide.cli.screen import count, err, out, print_json, seconds, span
@@ -35,8 +35,14 @@ _ACTIONS = {
 
 @click.command()
 @click.argument("text", required=False)
-@click.option("--strategy", help="A strategy by name or file, instead of TEXT.")
-@click.option("--url", help="The request's address, which chooses the strategy's endpoint.")
+@strategy_option
+@click.option(
+    "--route",
+    type=inputs.route,
+    metavar="'METHOD URL'",
+    help="The request, which chooses the strategy's endpoint: 'POST /v1/jobs'.",
+)
+@click.option("--url", type=inputs.url, metavar="URL", help="The request's URL or path, without its method.")
 @click.option("--status", type=click.IntRange(100, 599), help="The response's HTTP status.")
 @click.option(
     "--header",
@@ -73,21 +79,23 @@ def explain(text: str | None, *, as_json: bool, **said: Any) -> None:
 
     TEXT is a policy, such as 'retry_on(429, 5xx).exponential(max=3)'.
     """
-    choice = choose(text, said["strategy"], method=said["method"], url=said["url"])
-    outcome = _outcome(choice, said)
-    if outcome is not None:
-        told = _Told.of(choice.policy, outcome, said)
-        if as_json:
-            print_json(told.document())
-        else:
-            told.print(out())
-    elif as_json:
-        print_json(policy_document(choice.policy))
+    request = Request.of(said["method"], said["url"], said["route"])
+    choice = choose(text, said["strategy"], request)
+    outcome = _outcome(choice, request, said)
+    told = None if outcome is None else _Told.of(choice.policy, outcome, said)
+    if as_json:
+        document = policy_document(choice.policy) if told is None else told.document()
+        print_json({"endpoint": choice.document()} | document)
+        return
+    console = out()
+    choice.print(console)
+    if told is None:
+        print_policy(console, choice.policy)
     else:
-        print_policy(out(), choice.policy)
+        told.print(console)
 
 
-def _outcome(choice: Choice, said: dict[str, Any]) -> Outcome | None:
+def _outcome(choice: Choice, request: Request, said: dict[str, Any]) -> Outcome | None:
     if said["status"] is None and said["exception"] is None:
         lonely = [name for name in ("headers", "body", "attempt", "elapsed", "now") if said[name]]
         if lonely or (said["method"] and choice.strategy is None):
@@ -98,8 +106,8 @@ def _outcome(choice: Choice, said: dict[str, Any]) -> Outcome | None:
         said["headers"],
         said["body"],
         said["exception"],
-        said["method"] or "GET",
-        said["url"],
+        request.method or "GET",
+        request.url,
     )
     if outcome.body and outcome.json is None:
         err().print("note: --body is not JSON, so that no rule can look into it", style="yellow")

@@ -12,7 +12,7 @@ import httpx
 
 from bide.adapters.httpx import install
 from bide.cli import inputs
-from bide.cli.choice import choose
+from bide.cli.choice import Choice, Request, choose, strategy_option
 from bide.cli.pace import PacedClock
 from bide.cli.screen import err, print_json
 from bide.cli.timeline import Timeline, row_document, summary
@@ -29,7 +29,7 @@ _LAST_PORT: Final = 65_535
 @click.command()
 @click.argument("url")
 @click.option("--policy", "text", help="The policy, such as 'retry_on(429, 5xx).exponential()'.")
-@click.option("--strategy", help="A strategy by name or file, instead of a policy.")
+@strategy_option
 @click.option(
     "--method", type=inputs.method, metavar="METHOD", help="The method (GET when not said; POST with --data)."
 )
@@ -60,14 +60,17 @@ def get(ctx: click.Context, /, *, url: str, as_json: bool, **said: Any) -> None:
     The exit status is 0 when the last answer is below 400, else 1.
     """
     method = said["method"] or ("GET" if said["data"] is None else "POST")
-    policy = choose(said["text"], said["strategy"], method=method, url=url, what="--policy").policy
+    choice = choose(said["text"], said["strategy"], Request(method, url), what="--policy")
+    policy = choice.policy
     request = _request(method, url, said["headers"], said["data"])
     body = Body(said["output"], in_memory=as_json)
     timeline = Timeline(None if as_json else err())
+    if not as_json:
+        choice.print(err())
     fetched = _fetch(policy, request, timeline, body, said["timeout"])
     timeline.ended(fetched.told, fetched.reason(policy, len(timeline.rows) + 1))
     if as_json:
-        print_json(_document(fetched, timeline))
+        print_json(_document(fetched, timeline, choice))
     else:
         err().print(summary([(f"{method} {shown(request.url)}", timeline)]))
     ctx.exit(0 if fetched.fine else 1)
@@ -178,11 +181,12 @@ def _fetch(policy: Policy, request: httpx.Request, timeline: Timeline, body: Bod
     return fetched
 
 
-def _document(fetched: Fetched, timeline: Timeline) -> dict[str, Any]:
+def _document(fetched: Fetched, timeline: Timeline, choice: Choice) -> dict[str, Any]:
     """Return a finished request for machines; a body that is no text is in base64."""
     document: dict[str, Any] = {
         "method": fetched.request.method,
         "url": shown(fetched.request.url),
+        "endpoint": choice.document(),
         "status": fetched.status,
         "error": None if fetched.error is None else type(fetched.error).__name__,
         "attempts": [row_document(row) for row in timeline.rows],

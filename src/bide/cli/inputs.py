@@ -57,6 +57,21 @@ def method(value: str) -> str:
     return value.upper()
 
 
+def url(value: str) -> str:
+    """Return a URL, or a path; what is wrong with it is told without it, since it may hold a password."""
+    if not value.startswith("/") and "://" not in value:
+        raise click.BadParameter("write a path that begins with /, or a URL with its scheme")
+    return value
+
+
+def route(value: str) -> tuple[str, str]:
+    """Return the method and the URL or path of 'POST /v1/jobs'; GET when there is no method."""
+    words = value.split()
+    if len(words) not in (1, 2):
+        raise click.BadParameter("write a method and a path, such as 'POST /v1/jobs'")
+    return method(words[0]) if len(words) == 2 else "GET", url(words[-1])
+
+
 def exception(value: str) -> Exception:
     """Return an exception whose class has this dotted name: made up, never imported; the real one of a built-in."""
     try:

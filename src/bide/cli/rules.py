@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
 from rich import box
 from rich.table import Table
 from rich.text import Text
@@ -13,6 +14,7 @@ from bide.policy.clause import Clause
 from bide.policy.delay import Ask
 from bide.policy.limits import Limits
 from bide.policy.outcome import Outcome
+from bide.policy.params import FOREVER
 from bide.policy.policy import Policy
 
 if TYPE_CHECKING:
@@ -76,6 +78,7 @@ def rule_document(index: int, clause: Clause, limits: Limits) -> dict[str, Any]:
         "within": clause.within,
         "recovery": clause.recovery,
         "any_method": clause.any_method,
+        "polling": clause.polling,
     }
 
 
@@ -86,7 +89,15 @@ def policy_document(policy: Policy) -> dict[str, Any]:
         "policy": str(policy),
         "name": policy.name,
         "rules": [rule_document(index, clause, limits) for index, clause in enumerate(policy.clauses)],
-        "limits": {"attempts": limits.attempts, "within": limits.within, "timeout": limits.timeout},
+        "limits": {
+            "attempts": limits.attempts,
+            "within": limits.within,
+            "timeout": limits.timeout,
+            "pace": None if limits.pace is None else attrs.asdict(limits.pace),
+            "pace_by_headers": None
+            if limits.pace_by_headers is None
+            else attrs.asdict(limits.pace_by_headers),
+        },
         "worst_case": {"attempts": worst.attempts, "seconds": worst.seconds},
     }
 
@@ -128,7 +139,10 @@ def _delays_text(clause: Clause, limits: Limits) -> str:
 def _limits_text(clause: Clause, limits: Limits) -> str:
     if clause.verb != "retry_on":
         return ""
-    said = [count(clause.allowed(limits.attempts), "retry")]
+    most = clause.allowed(limits.attempts)
+    said = ["polls"] if clause.polling else []
+    if not (clause.polling and most == FOREVER):
+        said.append(count(most, "retry"))
     if clause.within is not None:
         said.append(f"within {seconds(clause.within)}")
     if clause.any_method:
@@ -142,6 +156,11 @@ def _whole_text(limits: Limits) -> str:
         said.append(f"within {seconds(limits.within)}")
     if limits.timeout is not None:
         said.append(f"{seconds(limits.timeout)} for each attempt")
+    if limits.pace is not None:
+        said.append(f"at most {limits.pace.rate} per {limits.pace.per}")
+    if limits.pace_by_headers is not None:
+        by = limits.pace_by_headers
+        said.append(f"paced by {by.remaining} per {by.per}")
     said += [f"{name} (not available yet)" for name in limits.not_available]
     if limits.over_inner:
         said.append("repeats what an inner policy gave up on")

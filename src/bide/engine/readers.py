@@ -155,10 +155,11 @@ def _request_facts(request: Any) -> Facts:
     return {"method": method, "url": None if url is None else str(url), "idempotency_key": has_key(headers)}
 
 
-def has_key(headers: Any) -> bool:
-    """Tell whether a request's headers carry an `Idempotency-Key`."""
+def has_key(headers: Any, own: str | None = None) -> bool:
+    """Tell whether a request's headers carry an idempotency key: under a usual name, or a caller's own."""
+    names = _KEY_NAMES if own is None else {*_KEY_NAMES, own.lower()}
     try:
-        return any(str(name).lower() in _KEY_NAMES for name in headers or ())
+        return any(str(name).lower() in names for name in headers or ())
     except TypeError:
         return False
 

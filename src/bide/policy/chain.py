@@ -129,3 +129,9 @@ class Chain:
     def immediately(self, *, max: float | None = None) -> Self:  # noqa: A002
         """Wait not at all."""
         return self.waits(Immediately(), max=max)
+
+
+for _method in vars(Chain).values():
+    if callable(_method):
+        # Python's own TypeErrors name a method by this: as it is written, not by the class that nobody knows.
+        _method.__qualname__ = f"retry_on(...).{_method.__name__}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -50,7 +51,7 @@ _HTTPX: Final = {
 _URLLIB3: Final = {
     "NewConnectionError": _CONNECT, "NameResolutionError": _CONNECT, "ConnectTimeoutError": _CONNECT_TIMEOUT,
     "ReadTimeoutError": _READ_TIMEOUT, "IncompleteRead": _BODY, "InvalidChunkLength": _BODY, "ProtocolError": _READ,
-    "SSLError": _CERTIFICATE, "ProxyError": _CONNECT, "EmptyPoolError": _POOL, "TimeoutError": _TIMEOUT,
+    "SSLError": _CERTIFICATE, "ProxyError": _READ, "EmptyPoolError": _POOL, "TimeoutError": _TIMEOUT,
 }  # fmt: skip
 _TABLE: Final[dict[str, dict[str, Fault]]] = {
     "httpx": _HTTPX,
@@ -60,21 +61,23 @@ _TABLE: Final[dict[str, dict[str, Fault]]] = {
     "urllib3": _URLLIB3,
     "requests": {
         "ConnectTimeout": _CONNECT_TIMEOUT, "ReadTimeout": _READ_TIMEOUT, "Timeout": _TIMEOUT,
-        "SSLError": _CERTIFICATE, "ProxyError": _CONNECT, "ChunkedEncodingError": _BODY, "ConnectionError": _READ,
+        "SSLError": _CERTIFICATE, "ProxyError": _READ, "ChunkedEncodingError": _BODY, "ConnectionError": _READ,
     },
     "aiohttp": {
         "ClientConnectorCertificateError": _CERTIFICATE, "ClientConnectorSSLError": _CONNECT,
         "ClientConnectorError": _CONNECT, "ConnectionTimeoutError": _CONNECT_TIMEOUT,
+        "ClientHttpProxyError": _CONNECT,
         "SocketTimeoutError": _READ_TIMEOUT, "ServerTimeoutError": _TIMEOUT, "ServerDisconnectedError": _READ,
         "ClientConnectionResetError": _WRITE, "ClientOSError": _READ, "ClientPayloadError": _BODY,
         "ClientConnectionError": _UNKNOWN,
     },
     "botocore": {
         "ConnectTimeoutError": _CONNECT_TIMEOUT, "ReadTimeoutError": _READ_TIMEOUT,
-        "EndpointConnectionError": _CONNECT, "SSLError": _CERTIFICATE, "ProxyConnectionError": _CONNECT,
+        "EndpointConnectionError": _CONNECT, "SSLError": _CERTIFICATE, "ProxyConnectionError": _READ,
         "ConnectionClosedError": _READ, "ResponseStreamingError": _BODY, "HTTPClientError": _UNKNOWN,
     },
     "bide": {"AttemptTimeout": Fault("attempt", timed_out=True, network=True)},
+    "h2": {"ProtocolError": NO_FAULT},
     "http": {"IncompleteRead": _BODY, "BadStatusLine": _READ},
     "socket": {"gaierror": _CONNECT},
     "ssl": {"SSLCertVerificationError": _CERTIFICATE, "SSLError": _UNKNOWN},
@@ -84,6 +87,12 @@ _TABLE: Final[dict[str, dict[str, Fault]]] = {
     },
 }  # fmt: skip
 _WRAPPERS: Final = {_CONNECT, _READ, _UNKNOWN, _CERTIFICATE}  # said of many things: the cause may know better
+# What h2 says of a stream, or of a whole connection, on which the server did nothing; it stands nowhere but in the text.
+_NOTHING_DONE: Final = re.compile(
+    r"<StreamReset stream_id:\d+, error_code:(7|ErrorCodes\.REFUSED_STREAM)\b"
+    r"|<ConnectionTerminated error_code:[\w.]+, last_stream_id:0\b"
+)
+_NO_TUNNEL: Final = "Tunnel connection failed"  # http.client, of a proxy that says no to CONNECT
 
 
 def fault_of(error: BaseException) -> Fault:
@@ -106,7 +115,11 @@ def fault_of(error: BaseException) -> Fault:
             ):
                 fault = deeper
     if fault is _CERTIFICATE and not _is_certificate(error):
-        return _CONNECT if _in_handshake(error) else _READ
+        fault = _READ
+    if fault is _READ and _came_through(error, "do_handshake"):
+        return _CONNECT
+    if fault is NO_FAULT and _came_through(error, "receive_data"):
+        return _READ  # h2 found fault with what the server sent, and httpcore calls it a local error
     return fault
 
 
@@ -114,10 +127,10 @@ def _named(error: BaseException) -> Fault | None:
     for cls in type(error).__mro__:
         fault = _TABLE.get(str(cls.__module__).partition(".")[0], {}).get(cls.__name__)
         if fault is not None:
-            if cls.__name__ == "RemoteProtocolError" and _refused_stream(error):
+            if cls.__name__ == "RemoteProtocolError" and _NOTHING_DONE.match(said_by(error)):
                 return _REFUSED_STREAM
             return fault
-    return None
+    return _CONNECT if isinstance(error, OSError) and said_by(error).startswith(_NO_TUNNEL) else None
 
 
 def _is_certificate(error: BaseException) -> bool:
@@ -129,20 +142,19 @@ def _is_certificate(error: BaseException) -> bool:
     return any(_is_certificate(cause) for cause in _causes(error, explicit=False))
 
 
-def _in_handshake(error: BaseException) -> bool:
-    """Tell a TLS handshake that broke from a TLS connection that broke later, when the request had been sent."""
+def _came_through(error: BaseException, function: str) -> bool:
+    """
+    Tell whether an error, or what it was raised from, arose in a function of this name, at any depth.
+
+    A TLS handshake that broke differs so from TLS that broke later, when the request had been sent.
+    """
     for one in (error, *_causes(error, explicit=False)):
         trace = one.__traceback__
         while trace is not None:
-            if trace.tb_frame.f_code.co_name == "do_handshake":
+            if trace.tb_frame.f_code.co_name == function:
                 return True
             trace = trace.tb_next
     return False
-
-
-def _refused_stream(error: BaseException) -> bool:
-    said = said_by(error)[:1000]  # h2 puts the error code, 7 = REFUSED_STREAM, nowhere but into the text
-    return "error_code:7" in said or "REFUSED_STREAM" in said
 
 
 def said_by(error: BaseException) -> str:

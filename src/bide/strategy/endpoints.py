@@ -8,15 +8,26 @@ from typing import Any, Final, Protocol, cast
 
 import attrs
 
+from bide.language.format import describe, format_policy
 from bide.policy.conditions import glob_matches
 from bide.policy.errors import PolicyError
 from bide.policy.policy import Policy
 
 _METHOD: Final = re.compile(r"\*|[A-Za-z]{1,32}")
 _HOST: Final = re.compile(r"(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]|\*")
-_PARAM: Final = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}")
+_PARAM: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_STAR: Final = re.compile(rf"{_PARAM.pattern}|\*")
 _PORTS: Final = {"http": 80, "https": 443}
 _LONGEST: Final = 2048
+_LESS: Final = (
+    "its path says less",
+    "its host says less",
+    "it takes any port",
+    "it takes any method",
+    "it says as much, and comes later in the alphabet",
+    "it says as much, and comes later in the alphabet",
+)
+"""Why one pattern gives way to another, by the part of `Pattern.order` in which they differ."""
 
 
 class PolicySource(Protocol):
@@ -68,7 +79,8 @@ class Pattern:
     A set of requests: `[METHOD ][host]/path`, or `*`.
 
     In a path `{id}` is one segment or a part of one, and a `*` at the end is everything beneath. `text` is the pattern
-    as it was written; two patterns are equal when they say the same.
+    as it was written, `names` what the stars of each segment are called in it; two patterns are equal when they say the
+    same.
     """
 
     method: str | None
@@ -77,6 +89,7 @@ class Pattern:
     segments: tuple[str, ...]
     rest: bool
     text: str = attrs.field(eq=False)
+    names: tuple[tuple[str, ...], ...] = attrs.field(eq=False)
 
     @classmethod
     def of(cls, text: str) -> Pattern:
@@ -97,13 +110,15 @@ class Pattern:
         host, port, path = _target(target)
         segments = _segments(path)
         rest = bool(segments) and segments[-1] == "*"
+        segments = segments[:-1] if rest else segments
         return cls(
             method=None if method in (None, "*") else str(method).upper(),
             host=host,
             port=port,
-            segments=tuple(_segment(one) for one in (segments[:-1] if rest else segments)),
+            segments=tuple(_segment(one) for one in segments),
             rest=rest,
             text=text,
+            names=_names(segments),
         )
 
     @property
@@ -132,6 +147,22 @@ class Pattern:
         if len(held) < len(asked) or (len(held) > len(asked) and not self.rest):
             return False
         return all(_fits(one, other) for one, other in zip(asked, held, strict=False))
+
+    def params(self, target: Target) -> dict[str, str]:
+        """Return what each `{name}` stands for in a request that matches, as it was sent."""
+        every = zip(self.names, self.segments, target.segments, strict=False)
+        return {
+            name: part
+            for names, segment, held in every
+            if names
+            for name, part in zip(names, _parts(segment, held), strict=True)
+            if name
+        }
+
+    def gives_way(self, other: Pattern) -> str:
+        """Return why this pattern is less specific than another."""
+        differs = (ours != theirs for ours, theirs in zip(self.order, other.order, strict=True))
+        return next(said for said, yes in zip(_LESS, differs, strict=True) if yes)
 
 
 def _target(target: str) -> tuple[str | None, int | None, str]:
@@ -163,6 +194,28 @@ def _segment(written: str) -> str:
     return segment
 
 
+def _names(segments: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """Return what the stars of each segment are called; a bare one has an empty name."""
+    names = tuple(tuple(star[1] or "" for star in _STAR.finditer(one)) for one in segments)
+    said = [name for some in names for name in some if name]
+    twice = next((name for name in said if said.count(name) > 1), None)
+    if twice is not None:
+        path = "/".join(["", *segments])
+        raise PolicyError(f"{path!r:.60} has {{{twice:.40}}} twice; give each parameter a name of its own")
+    return names
+
+
+def _parts(glob: str, text: str) -> list[str]:
+    """Return what each star of a glob stands for in a text that fits it: as little as it can, the last one the rest."""
+    first, *literals = glob.split("*")
+    at, parts = len(first), list[str]()
+    for literal in literals[:-1]:
+        end = text.index(literal, at + 1)
+        parts.append(text[at:end])
+        at = end + len(literal)
+    return [*parts, text[at : len(text) - len(literals[-1])]]
+
+
 def _fits(pattern: str, text: str) -> bool:
     return glob_matches(pattern.replace("*", "?*"), text) if "*" in pattern else pattern == text
 
@@ -175,6 +228,40 @@ def _order(glob: str) -> tuple[int, int]:
 
 
 Rows = tuple[tuple[Pattern, Policy], ...]
+
+
+@attrs.frozen
+class Match:
+    """
+    Which endpoint a request is, and why.
+
+    Attributes:
+        pattern: The pattern that wins, as it was written.
+        policy: Its policy.
+        params: What each `{name}` of the pattern stands for in the request, as it was sent: {"id": "7"}.
+        also: The other patterns that match, the most specific first, and why each gives way: {"*": "its path says
+            less"}.
+    """
+
+    pattern: str
+    policy: Policy
+    params: Mapping[str, str] = attrs.field(hash=False)
+    also: Mapping[str, str] = attrs.field(hash=False)
+
+    def __str__(self) -> str:
+        """Return the pattern with its policy, the parameters, and what gives way, a line each."""
+        lines = [f"{self.pattern}  {describe(self.policy)}"]
+        lines += [f"  {{{name}}} is {part!r}" for name, part in self.params.items()]
+        lines += [f"  {pattern} matches too: {why}" for pattern, why in self.also.items()]
+        return "\n".join(lines)
+
+
+def match_among(rows: Rows, method: str | None, url: str) -> Match:
+    """Return which of these rows, the last of which takes every request, a request has."""
+    target = Target.of(method, url)
+    (pattern, policy), *others = (row for row in rows if row[0].matches(target))
+    also = {other.text: other.gives_way(pattern) for other, _ in others}
+    return Match(pattern.text, policy, pattern.params(target), also)
 
 
 def rows_of(policies: Mapping[str, Policy]) -> Rows:
@@ -229,11 +316,23 @@ class Routes:
         target = Target.of(method, url)
         return next(policy for pattern, policy in self.rows if pattern.matches(target))
 
+    def match(self, method: str, url: str) -> Match:
+        """Return which pattern a request has, why, and what its parameters are."""
+        return match_among(self.rows, method, url)
+
     def __str__(self) -> str:
         """Return one line for each pattern, the most specific first."""
         width = max(len(pattern.text) for pattern, _ in self.rows)
-        return "\n".join(f"{pattern.text:<{width}}  {policy}" for pattern, policy in self.rows)
+        return "\n".join(f"{pattern.text:<{width}}  {describe(policy)}" for pattern, policy in self.rows)
 
     def __repr__(self) -> str:
-        inside = ", ".join(f"{pattern.text!r}: {policy!r}" for pattern, policy in self.rows)
+        inside = ", ".join(f"{pattern.text!r}: {_written(policy)}" for pattern, policy in self.rows)
         return f"Routes({{{inside}}})"
+
+
+def _written(policy: Policy) -> str:
+    """Return the Python that makes a policy; of one that no text can say, as much of it as there is."""
+    try:
+        return f"parse({format_policy(policy)!r})"
+    except PolicyError:
+        return repr(policy)

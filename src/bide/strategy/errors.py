@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 import attrs
+
+from bide.policy.errors import PolicyError, shown
 
 Expected = Literal["retry", "give_up", "accept", "recover"]
 EXPECTED: Final[tuple[Expected, ...]] = ("retry", "give_up", "accept", "recover")
@@ -16,10 +19,12 @@ class CataloguedError:
     """
     One documented error: its code and status, what a policy must decide about it, and what people are told.
 
-    `raises` names the exception class. `method` and `example` (a body) are of the response that proves the decision.
+    `code` is None where a whole category, or a status without a code, is documented. `category` is the one that the
+    code belongs to. `raises` names the exception class. `method` and `example` (a body) are of the response that
+    proves the decision. `details` is the place of this code's details, if it is another than `[read]` says.
     """
 
-    code: str
+    code: str | None
     status: int
     decision: Expected
     meaning: str
@@ -27,6 +32,21 @@ class CataloguedError:
     raises: str | None = None
     method: str = "GET"
     example: str | None = None
+    category: str | None = None
+    details: str | None = None
+    at: tuple[str, ...] = attrs.field(default=(), eq=False, repr=False)
+    """Where it stands in its file."""
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The keys that lead to it in a file; those that it would have when it comes from none."""
+        section, name = ("errors", self.code) if self.code is not None else ("categories", self.category)
+        return self.at or (("statuses", str(self.status)) if name is None else (section, name))
+
+    @property
+    def label(self) -> str:
+        """The status and the code, for people; the category, or nothing, where there is no code."""
+        return " ".join([str(self.status), *filter(None, [self.code or self.category])])
 
 
 class APIError(Exception):
@@ -35,6 +55,7 @@ class APIError(Exception):
 
     Attributes:
         status, code, message: What the response says; code and message are None where it does not.
+        category: What kind of error the response says it is, of APIs that say both a kind and a code.
         details, param: What stands where the strategy says that they do: parsed JSON, and the field at fault.
         request_id: What to tell the API's support.
         retry_after: Seconds that the server asks to wait.
@@ -57,6 +78,7 @@ class APIError(Exception):
         meaning: str | None = None,
         resolution: str | None = None,
         response: object = None,
+        category: str | None = None,
     ) -> None:
         super().__init__(status, code, message)
         self.status = status
@@ -69,10 +91,12 @@ class APIError(Exception):
         self.meaning = meaning
         self.resolution = resolution
         self.response = response
+        self.category = category
 
     def __str__(self) -> str:
         said = self.message or self.meaning
-        line = f"{self.status} {self.code[:_LONGEST_MESSAGE]}" if self.code else str(self.status)
+        code = self.code or self.category
+        line = f"{self.status} {code[:_LONGEST_MESSAGE]}" if code else str(self.status)
         if said:
             line += f": {said[:_LONGEST_MESSAGE]}"
         if self.request_id:
@@ -113,3 +137,42 @@ CLASSES: Final = {cls.__name__: cls for cls in _CLASSES}
 def class_for(status: int, raises: str | None) -> type[APIError]:
     """Return the exception class that a catalogue names, or the one for the status."""
     return CLASSES[raises] if raises is not None else _BY_STATUS.get(status, APIError)
+
+
+def checked_classes(classes: Mapping[Any, object]) -> dict[str | int | type[APIError], type[APIError]]:
+    """
+    Return exception classes by code, status or class of ours, if they can be raised as ours are.
+
+    Raises:
+        PolicyError: a key is none of these; a value is no subclass of `APIError`, or is built from other arguments.
+    """
+    checked: dict[str | int | type[APIError], type[APIError]] = {}
+    for key, cls in classes.items():
+        if not _can_be_asked(key):
+            raise PolicyError(
+                f"with_errors takes a code, a status or one of {', '.join(CLASSES)} as a key; got {shown(key)}"
+            )
+        if not (isinstance(cls, type) and issubclass(cls, APIError)):
+            raise PolicyError(
+                f"with_errors takes a subclass of APIError for {shown(key)}; got {shown(classes[key])}"  # noqa: PLR1733  # narrowed, `cls` has no type to name
+            )
+        try:
+            cls(500, None, None, **dict.fromkeys(_SAID))
+        except TypeError as error:
+            raise PolicyError(
+                f"{cls.__name__} cannot be built as APIError is ({error}): leave its __init__ as it is, or let it "
+                "take *args and **kwargs and hand them on"
+            ) from None
+        checked[key] = cls
+    return checked
+
+
+_SAID: Final = (
+    "details", "param", "request_id", "retry_after", "meaning", "resolution", "response", "category",
+)  # fmt: skip
+
+
+def _can_be_asked(key: object) -> bool:
+    if isinstance(key, type):
+        return key in CLASSES.values()
+    return (type(key) is int and key in range(100, 600)) or (isinstance(key, str) and key != "")

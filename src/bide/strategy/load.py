@@ -10,12 +10,11 @@ from bide.language.diagnostics import did_you_mean
 from bide.strategy.findings import Finding, StrategyError
 from bide.strategy.reading import read
 from bide.strategy.strategy import Strategy
+from bide.strategy.text import text_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-LARGEST_FILE: Final = 1_048_576
-"""Bytes of the largest file that is read."""
 GROUP: Final = "bide.strategies"
 
 
@@ -81,26 +80,5 @@ def _installed(name: str, shipped: list[str]) -> tuple[Strategy | None, list[Fin
 
 
 def _read_file(path: str) -> tuple[Strategy | None, list[Finding]]:
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123  # pathlib costs more to import than it gives here
-            data = file.read(LARGEST_FILE + 1)
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        return None, [Finding("unreadable-file", f"the file cannot be read: {why}", path)]
-    if len(data) > LARGEST_FILE:
-        return None, [Finding("unreadable-file", f"the file is larger than {LARGEST_FILE} bytes", path)]
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        return None, [_not_utf8(path, data, error.start)]
-    return read(text, path)
-
-
-def _not_utf8(path: str, data: bytes, at: int) -> Finding:
-    start = data.rfind(b"\n", 0, at) + 1
-    before = data[start:at].decode("utf-8", "replace")
-    line = data[start:].partition(b"\n")[0].decode("utf-8", "replace")
-    return Finding(
-        "unreadable-file", f"byte 0x{data[at]:02x} is no UTF-8", path, advice="save the file as UTF-8",
-        line=data.count(b"\n", 0, at) + 1, column=len(before) + 1, excerpt=line,
-    )  # fmt: skip
+    text = text_of(path)
+    return (None, [text]) if isinstance(text, Finding) else read(text, path)

@@ -43,6 +43,7 @@ class Places:
     delay: str | None = None
     details: str | None = None
     param: str | None = None
+    category: str | None = None
 
     def applied(self, policy: Policy) -> Policy:
         """Return a policy whose `code`, `message` and `after_message` say where they look."""
@@ -74,10 +75,18 @@ class Places:
         return None if read is None else read.delay
 
     def answer(
-        self, code: str, status: int, method: str = "GET", held: Mapping[str, object] | None = None
+        self,
+        code: str | None,
+        status: int,
+        method: str = "GET",
+        held: Mapping[str, object] | None = None,
+        *,
+        category: str | None = None,
     ) -> Outcome:
-        """Return a response with this status that has a code, and more by place, where this API puts them."""
-        return answer(status, method, {self.code_or_usual: code} | dict(held or {}))
+        """Return a response with this status that has a code and a category, and more by place, where they stand."""
+        said = {self.code_or_usual: code, self.category: category}
+        known = {place: value for place, value in said.items() if place is not None and value is not None}
+        return answer(status, method, known | dict(held or {}))
 
     @property
     def message_or_usual(self) -> str:

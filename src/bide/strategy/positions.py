@@ -49,12 +49,17 @@ class _Scanner:
 
     def statements(self) -> Iterator[tuple[Path, Spot]]:
         table: Path = ()
+        repeats: dict[Path, int] = {}
         self.skip(_BLANK)
         while self.at < len(self.text):
             before = self.at
             if self.text[self.at] == "[":
-                self.at += 2 if self.text.startswith("[[", self.at) else 1
+                of_several = self.text.startswith("[[", self.at)
+                self.at += 2 if of_several else 1
                 table, spot = self.key()
+                if of_several:
+                    repeats[table] = repeats.get(table, -1) + 1
+                    table = repeated(table, repeats[table])
                 yield table, attrs.evolve(spot, value=spot.end, value_end=spot.end)
                 self.skip(_NEXT_LINE)
             else:
@@ -174,11 +179,16 @@ def _meant(escape: str) -> str:
 _ESCAPES: Final = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", "e": "\x1b", '"': '"', "\\": "\\"}
 
 
+def repeated(path: Path, index: int) -> Path:
+    """Return the path of one table of an array of tables: of the first that of the array."""
+    return (*path, f"[{index}]") if index else path
+
+
 def locate(text: str) -> list[tuple[Path, Spot]]:
     """
     Return every key and table header of a TOML text with its offsets, in the order in which they stand.
 
-    A key has the path of its table before its own; what an array of tables repeats has the same path again.
+    A key has the path of its table before its own; for what an array of tables repeats see `repeated`.
     """
     return list(_Scanner(text).statements())
 
@@ -229,13 +239,15 @@ class Document:
         start, end = (spot.value, spot.value_end) if asked else (spot.start, spot.end)
         return self.finding_at(code, start, end, message, key=shown(path), advice=advice)
 
-    def finding_within(self, code: str, path: Path, message: str, start: int, width: int) -> Finding:
+    def finding_within(
+        self, code: str, path: Path, message: str, start: int, width: int, advice: str | None = None
+    ) -> Finding:
         """Return a finding about some characters of a text value, counted from 0 in the text that it stands for."""
         spot = self._nearest(path)
         places = offsets(self.text[spot.value : spot.value_end], spot.value)
         first = places[min(start, len(places) - 1)]
         last = places[min(start + width, len(places) - 1)]
-        return self.finding_at(code, first, last, message, key=shown(path))
+        return self.finding_at(code, first, last, message, key=shown(path), advice=advice)
 
     def finding_at(
         self,
@@ -269,8 +281,10 @@ class Document:
 
 
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
+_INDEX: Final = re.compile(r'\."(\[[0-9]+\])"')
 
 
 def shown(path: Path) -> str:
     """Return a path as a dotted key, parts in quotes where TOML wants them."""
-    return ".".join(part if _BARE.fullmatch(part) else f'"{part[:60]}"' for part in path)
+    parts = (part if _BARE.fullmatch(part) else f'"{part[:60]}"' for part in path)
+    return _INDEX.sub(r"\1", ".".join(parts))

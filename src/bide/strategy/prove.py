@@ -55,14 +55,15 @@ def coverage(contents: Contents) -> Coverage:
     wrong = sum(1 for _ in _wrong_codes(contents))
     kinds = _kinds(contents)
     reached = sum(kinds.values())
-    return Coverage(len(contents.errors), len(contents.errors) - wrong, len(kinds), reached)
+    codes = len(contents.catalogue)
+    return Coverage(codes, codes - wrong, len(kinds), reached)
 
 
 def proof_of(contents: Contents, error: CataloguedError) -> Outcome:
     """Return the response by which a catalogued error is proved: its example, or the smallest body with its code."""
     if error.example is not None:
         return Outcome(error.status, body=error.example, method=error.method)
-    return contents.read.answer(error.code, error.status, error.method)
+    return contents.read.answer(error.code, error.status, error.method, category=error.category)
 
 
 def _finding(contents: Contents, code: str, path: Path, message: str, advice: str) -> Finding:
@@ -72,20 +73,25 @@ def _finding(contents: Contents, code: str, path: Path, message: str, advice: st
 
 
 def _wrong_codes(contents: Contents) -> Iterator[Finding]:
-    for error in contents.errors.values():
+    for error in contents.catalogue:
         explained = contents.policies["default"].explain(proof_of(contents, error))
-        path = ("errors", error.code)
+        path = error.path
         if explained.action == "return":
-            what = f"no rule of the default policy decides about {error.status} {error.code}"
-            yield _finding(contents, "undecided-code", path, what, _how_to_decide(error))
+            what = f"no rule of the default policy decides about {error.label}"
+            yield _finding(contents, "undecided-code", path, what, _how_to_decide(contents, error))
         elif explained.action != error.decision:
             what = f"the catalogue says {_DONE[error.decision]}, and the default policy {_decided(explained)}"
             yield _finding(contents, "wrong-decision", path, what, "correct the catalogue, or the rule")
 
 
-def _how_to_decide(error: CataloguedError) -> str:
+def _how_to_decide(contents: Contents, error: CataloguedError) -> str:
     head = {"give_up": "give_up_on", "accept": "accept_on"}.get(error.decision, "retry_on")
-    return f'add a rule, such as {head}({error.status} & code("{error.code}"))'
+    asked = str(error.status)
+    if error.code is not None:
+        asked += f' & code("{error.code}")'
+    elif error.category is not None:
+        asked += f' & code("{error.category}", at="{contents.read.category}")'
+    return f"add a rule, such as {head}({asked})"
 
 
 def _decided(explained: Explanation) -> str:
@@ -158,9 +164,10 @@ def _can_be_judged(condition: Condition) -> bool:
 def _responses(contents: Contents, clause: Clause) -> Iterator[Outcome]:
     """Yield responses that a rule may be about: each documented one, each status, plain and with what it asks for."""
     held, method = _asked_for(contents, clause.condition)
-    for error in contents.errors.values():
+    for error in contents.catalogue:
         yield proof_of(contents, error)
-        yield contents.read.answer(error.code, error.status, method or error.method, held)
+        asked = (error.code, error.status, method or error.method, held)
+        yield contents.read.answer(*asked, category=error.category)
     for status in sorted(clause.reach & ALL_STATUSES):
         yield answer(status, "GET", {})
         yield answer(status, method or "GET", held)

@@ -4,38 +4,33 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, Final, TypeVar, cast
+from collections.abc import Collection, Iterator, Mapping
+from typing import Final, cast
 
 import attrs
 
-from bide.language.diagnostics import PolicySyntaxError, did_you_mean
+from bide.language.diagnostics import PolicySyntaxError
 from bide.language.parse import parse
 from bide.language.words import HEADS, WHOLE
-from bide.policy.errors import PolicyError
 from bide.policy.policy import Policy
 from bide.policy.reachable import shadowed_by
+from bide.strategy.cataloguing import SECTIONS, read_catalogue
+from bide.strategy.contents import by_code
 from bide.strategy.endpoints import Pattern
-from bide.strategy.errors import CLASSES, EXPECTED, CataloguedError
+from bide.strategy.fields import Fields, Table
 from bide.strategy.findings import Finding
 from bide.strategy.places import Places, checked_place
 from bide.strategy.positions import Document, Path, Spot, locate, shown
 from bide.strategy.strategy import Strategy
 
-T = TypeVar("T")
-Table = dict[str, Any]
-
-_SECTIONS: Final = ("api", "read", "rules", "policies", "endpoints", "errors")
-_API: Final = ("name", "title", "docs", "base_url")
+EVERY_SECTION: Final = ("api", "read", "rules", "policies", "endpoints", *SECTIONS)
+API: Final = ("name", "title", "docs", "base_url")
 _READ: Final = tuple(field.name for field in attrs.fields(Places))
-_ERROR: Final = ("status", "decision", "meaning", "resolution", "raises", "method", "example")
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_API_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_METHOD: Final = re.compile(r"[A-Z]{1,32}")
+NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+API_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_UNREACHABLE: Final = "can never decide"
+_NARROW_FIRST: Final = "put the rule about fewer responses first, or leave the other one out"
 _PLACE: Final = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
-_KINDS: Final[dict[type, str]] = {
-    str: "a text", bool: "true or false", int: "a whole number", float: "a number", list: "a list", dict: "a table",
-}  # fmt: skip
 
 
 class _Named(Mapping[str, Policy]):
@@ -108,34 +103,35 @@ def _said_twice(document: Document, at: int) -> Finding | None:
             code = "duplicate-code" if path[0] == "errors" and len(path) == 2 else "duplicate-key"
             what = "is catalogued twice" if code == "duplicate-code" else "stands here twice"
             message = f"{path[-1][:60]!r} {what}; the first is on line {line}"
-            return document.finding_at(code, spot.start, spot.end, message, key=shown(path))
+            advice = "leave one of them out"
+            if code == "duplicate-code":
+                advice += f"; if it has several statuses, write [[{shown(path)}]] for each"
+            return document.finding_at(code, spot.start, spot.end, message, key=shown(path), advice=advice)
     return None
 
 
-class _Reader:
+class _Reader(Fields):
     """Reads one file's tables, and gathers what is wrong."""
 
     def __init__(self, document: Document) -> None:
-        self.document = document
-        self.findings: list[Finding] = []
-        self.wrong_keys: set[Path] = set()
+        super().__init__(document)
         self.raw: dict[str, Policy] = {}  # rules and policies so far, as they were written
         self.broken: set[str] = set()  # names of those that could not be read
         self.later: set[str] = set()  # names of policies further down
         self.used: set[str] = set()
 
     def strategy(self, data: Table) -> Strategy | None:
-        self.unknown((), data, _SECTIONS, "section")
+        self.unknown((), data, EVERY_SECTION, "section")
         api = self.table(("api",), data, required=True)
         places = self.places(self.table(("read",), data))
         rules = self.rules(self.table(("rules",), data), places)
         policies = self.policies(self.table(("policies",), data, required=True), places, rules)
         endpoints = self.endpoints(self.table(("endpoints",), data), places)
-        errors = self.errors(self.table(("errors",), data))
-        texts = {key: self.text(("api", key), api, required=key != "base_url") for key in _API}
-        self.unknown(("api",), api, _API, "key")
+        documented = read_catalogue(self, data, places)
+        texts = {key: self.text(("api", key), api, required=key != "base_url") for key in API}
+        self.unknown(("api",), api, API, "key")
         name = texts["name"]
-        if name is not None and not _API_NAME.fullmatch(name):
+        if name is not None and not API_NAME.fullmatch(name):
             self.wrong("bad-name", ("api", "name"), "takes letters, digits, -, _ and . only")
         if self.findings:
             return None
@@ -148,9 +144,10 @@ class _Reader:
             rules=rules,
             policies=policies,
             endpoints=endpoints,
-            errors=errors,
+            **by_code(documented),
             document=self.document,
             used=frozenset(self.used),
+            reread=read,
         )
 
     # -- sections
@@ -206,45 +203,6 @@ class _Reader:
                 found[text] = places.applied(policy)
         return found
 
-    def errors(self, table: Table) -> dict[str, CataloguedError]:
-        found: dict[str, CataloguedError] = {}
-        for code in table:
-            path = ("errors", code)
-            entry = self.table(path, table)
-            if entry is not table[code]:
-                continue
-            self.unknown(path, entry, _ERROR, "key")
-            before = len(self.findings)
-            fields = self.error(path, entry)
-            if len(self.findings) == before:
-                found[code] = CataloguedError(code=code, **fields)
-        return found
-
-    def error(self, path: Path, entry: Table) -> dict[str, Any]:
-        fields: dict[str, Any] = {"status": self.status((*path, "status"), entry)}
-        for key in _ERROR[1:]:
-            said = self.text((*path, key), entry, required=key in ("decision", "meaning", "resolution"))
-            if said is not None:
-                fields[key] = said
-        self.one_of((*path, "decision"), fields.get("decision"), EXPECTED)
-        self.one_of((*path, "raises"), fields.get("raises"), CLASSES)
-        if fields.get("decision") == "accept" and "raises" in fields:
-            self.wrong("bad-value", (*path, "raises"), "says nothing: what is accepted is never raised")
-        if not _METHOD.fullmatch(fields.get("method", "GET")):
-            self.wrong("bad-value", (*path, "method"), "takes an HTTP method in capitals, such as POST")
-        return fields
-
-    def status(self, path: Path, entry: Table) -> int | None:
-        if path[-1] not in entry:
-            self.wrong("missing-key", path, "is missing", advice="status = 429")
-            return None
-        status = entry[path[-1]]
-        if type(status) is int and status in range(100, 600):
-            return status
-        got = "another number" if type(status) is int else _kind(status)
-        self.wrong("wrong-type", path, f"takes an HTTP status, 100 to 599; got {got}", value=True)
-        return None
-
     # -- policy texts
 
     def policy(self, path: Path, table: Table, places: Places, known: Mapping[str, Policy]) -> Policy | None:
@@ -263,8 +221,8 @@ class _Reader:
         clauses = places.applied(policy).clauses
         for index, clause in enumerate(clauses):
             if shadowed_by(clause, clauses[:index]) is not None:
-                what = f"rule {index + 1} can never decide: those before it answer all of it"
-                self.wrong("bad-policy", path, what, value=True)
+                what = f"rule {index + 1} {_UNREACHABLE}: those before it answer all of it"
+                self.wrong("bad-policy", path, what, _NARROW_FIRST, value=True)
                 return None
         return policy
 
@@ -276,8 +234,9 @@ class _Reader:
         later = sorted(named.asked & self.later)
         if later and path[0] == "policies":
             message = f"{later[0]!r} stands here or further down; a policy names only those above it"
+        advice = _NARROW_FIRST if _UNREACHABLE in message else None
         self.findings.append(
-            self.document.finding_within("bad-policy", path, message, error.start, error.width)
+            self.document.finding_within("bad-policy", path, message, error.start, error.width, advice)
         )
 
     def keep(self, name: str, policy: Policy | None, found: dict[str, Policy], places: Places) -> None:
@@ -290,77 +249,12 @@ class _Reader:
     def named_well(self, path: Path) -> bool:
         name = path[-1]
         reserved = name in (*HEADS, WHOLE, "forever") or keyword.iskeyword(name) or not name.strip("_")
-        if _NAME.fullmatch(name) and not reserved:
+        if NAME.fullmatch(name) and not reserved:
             return True
         if reserved:
             self.wrong("bad-name", path, "is a word of the language; choose another name")
         else:
             better = re.sub(r"\W", "_", name, flags=re.ASCII)[:60]
-            advice = better if _NAME.fullmatch(better) else f"rule_{better}"
+            advice = better if NAME.fullmatch(better) else f"rule_{better}"
             self.wrong("bad-name", path, "is no name: write letters, digits and _ only", advice=advice)
         return False
-
-    # -- values
-
-    def has(self, path: Path) -> bool:
-        """Tell whether a section is as it should be: one that is missing is not asked for its keys as well."""
-        return path not in self.wrong_keys
-
-    def table(self, path: Path, parent: Table, *, required: bool = False) -> Table:
-        """Return a table, or an empty one if it is missing or none."""
-        key = path[-1]
-        if key not in parent:
-            if required:
-                self.wrong("missing-section", path, "is missing", advice=f"add a section [{key}]")
-            return {}
-        if isinstance(parent[key], dict):
-            return cast("Table", parent[key])
-        self.wrong(
-            "wrong-type", path, f"takes a table; got {_kind(parent[key])}", advice=f"[{'.'.join(path)}]"
-        )
-        return {}
-
-    def text(self, path: Path, table: Table, *, required: bool = False) -> str | None:
-        """Return a text that is not empty, or None if it is missing or none."""
-        key = path[-1]
-        if key not in table:
-            if required and self.has(path[:1]):
-                self.wrong("missing-key", path, "is missing", advice=f'{key} = "..."')
-            return None
-        value = table[key]
-        if isinstance(value, str) and value.strip():
-            return value
-        got = "an empty one" if isinstance(value, str) else _kind(value)
-        self.wrong("wrong-type", path, f"takes a text; got {got}", value=True)
-        return None
-
-    def one_of(self, path: Path, said: str | None, known: Collection[str]) -> None:
-        if said is not None and said not in known:
-            message = f"{said[:60]!r} is none of those known{did_you_mean(said, known)}"
-            self.wrong("bad-value", path, message, value=True)
-
-    def made(
-        self, code: str, path: Path, make: Callable[[str], T], said: str, *, value: bool = True
-    ) -> T | None:
-        """Return what is made of a text, or None if it is refused."""
-        try:
-            return make(said)
-        except PolicyError as error:
-            self.wrong(code, path, str(error), value=value)
-            return None
-
-    def unknown(self, path: Path, table: Table, known: Collection[str], what: str) -> None:
-        for key in table:
-            if key not in known:
-                message = f"unknown {what}{did_you_mean(key, known)}"
-                self.wrong(f"unknown-{what}", (*path, key), message)
-
-    def wrong(
-        self, code: str, path: Path, message: str, advice: str | None = None, *, value: bool = False
-    ) -> None:
-        self.wrong_keys.add(path)
-        self.findings.append(self.document.finding(code, path, message, advice, value=value))
-
-
-def _kind(value: Any) -> str:
-    return next((said for kind, said in _KINDS.items() if isinstance(value, kind)), "a date or time")

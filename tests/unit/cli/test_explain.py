@@ -160,6 +160,19 @@ def test_a_rule_that_never_repeats_has_no_delay(run):
     assert "none" in run("explain", "retry_on(503).max(0)").out
 
 
+def test_polls_and_paces_are_shown(run):
+    text = '(retry_on(409).fixed(10s).polling().within(10m) | retry_on(503)).pace("60/minute").pace_by_headers(per="endpoint")'
+    done = run("explain", text)
+    assert "polls, within 10 m" in done.out
+    assert "at most 60/minute per host, paced by X-RateLimit-Remaining per endpoint" in " ".join(
+        done.out.split()
+    )
+    document = run("explain", text, "--json").json
+    assert (document["rules"][0]["polling"], document["rules"][0]["retries"]) == (True, None)
+    assert document["limits"]["pace"] == {"rate": "60/minute", "per": "host"}
+    assert document["limits"]["pace_by_headers"]["per"] == "endpoint"
+
+
 def test_a_recovery_and_what_is_not_available_are_shown(run):
     done = run("explain", '(retry_on(401).calling("refresh")).budget(20%)')
     assert "refresh, then retry" in done.out
@@ -171,7 +184,13 @@ def test_the_table_as_json_is_what_the_api_says(run):
     told = run("explain", str(policy), "--json").json
     worst = policy.worst_case()
     assert told["worst_case"] == {"attempts": worst.attempts, "seconds": worst.seconds}
-    assert told["limits"] == {"attempts": None, "within": 30, "timeout": None}
+    assert told["limits"] == {
+        "attempts": None,
+        "within": 30,
+        "timeout": None,
+        "pace": None,
+        "pace_by_headers": None,
+    }
     assert [rule["text"] for rule in told["rules"]] == [str(rule) for rule in policy.rules]
     assert [rule["verb"] for rule in told["rules"]] == ["give_up_on", "retry_on", "retry_on"]
     assert told["rules"][1]["hints"] == ['after_header("Retry-After")']
@@ -197,9 +216,96 @@ def test_a_strategy_explains_itself(run):
     assert run("explain", "--strategy", "prompt-library", "--method", "GET").code == 0
 
 
+ACME = """
+[api]
+name = "acme"
+title = "Acme"
+docs = "Errors"
+
+[policies]
+default = 'retry_on(5xx).exponential(max=3)'
+
+[endpoints]
+"POST /v1/jobs/{id}:run" = 'retry_on(503).any_method().fixed(9s, max=1)'
+"POST /v1/jobs/*" = 'give_up_on(5xx)'
+"""
+
+
+@pytest.fixture
+def acme(tmp_path):
+    path = tmp_path / "acme.toml"
+    path.write_text(ACME, "utf-8")
+    return path
+
+
+def test_a_route_says_which_endpoint_answers_which_gave_way_and_the_table_of_its_policy(run, acme):
+    done = run("explain", "--strategy", acme, "--route", "POST /v1/jobs/7:run?secret=s3cret")
+    assert done.code == 0
+    lines = done.out.splitlines()
+    assert lines[:3] == [
+        "endpoint POST /v1/jobs/{id}:run, where {id} is '7'",
+        "  rather than POST /v1/jobs/*: its path says less",
+        "  rather than *: its path says less",
+    ]
+    assert "9 s" in done.out
+    assert "worst case: at most 2 attempts" in lines[-1]
+    assert "s3cret" not in done.out
+
+
+def test_a_route_with_an_outcome_gives_the_decision_of_its_policy(run, acme):
+    special = run(
+        "explain", "--strategy", acme, "--route", "post https://x.example/v1/jobs/7:run", "--status", 503
+    )
+    assert "retry after 9 s" in special.out
+    assert "attempt 1, POST: 503" in special.out
+    general = run("explain", "--strategy", acme, "--route", "POST /v1/jobs/7", "--status", 503)
+    assert "give up: rule_gave_up" in general.out
+
+
+def test_what_no_endpoint_is_about_has_the_default_policy(run, acme):
+    done = run("explain", "--strategy", acme, "--route", "/v1/jobs/7:run", "--status", 503)
+    assert done.out.splitlines()[0] == "endpoint *, the default policy's"
+    assert "attempt 1, GET: 503" in done.out
+
+
+def test_a_route_is_a_method_and_a_url_in_one(run, acme):
+    request = "explain", "--strategy", acme, "--status", 503, "--json"
+    one = run(*request, "--route", "POST /v1/jobs/7:run")
+    two = run(*request, "--method", "POST", "--url", "/v1/jobs/7:run")
+    assert one.json == two.json
+    assert one.json["endpoint"] == {
+        "pattern": "POST /v1/jobs/{id}:run",
+        "params": {"id": "7"},
+        "also": {"POST /v1/jobs/*": "its path says less", "*": "its path says less"},
+    }
+    table = run("explain", "--strategy", acme, "--route", "POST /v1/jobs/7:run", "--json").json
+    assert table["endpoint"] == one.json["endpoint"]
+    assert table["policy"] == one.json["policy"] == str(load(acme).policy_for("POST", "/v1/jobs/7:run"))
+
+
+def test_a_policy_text_is_for_every_route(run):
+    policy, route = "retry_on(503).fixed(1s)", ["--route", "POST /v1/jobs"]
+    assert run("explain", policy, *route).out == run("explain", policy).out
+    done = run("explain", policy, *route, "--status", 503, "--json").json
+    assert (done["endpoint"], done["explanation"]["reason"]) == (None, "not_idempotent")
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        (["retry_on(503)", "--route", "GET /a /b"], "such as 'POST /v1/jobs'"),
+        (["retry_on(503)", "--route", " "], "such as 'POST /v1/jobs'"),
+        (["retry_on(503)", "--route", "G(T /a"], "is no HTTP method"),
+        (["retry_on(503)", "--route", "GET jobs"], "begins with /"),
+        (["retry_on(503)", "--status", "503", "--url", "u:s3cret@host/x"], "begins with /"),
+        (
+            ["retry_on(503)", "--status", "503", "--route", "/a", "--url", "/a"],
+            "leave out --method and --url",
+        ),
+        (
+            ["retry_on(503)", "--status", "503", "--route", "/a", "--method", "GET"],
+            "leave out --method and --url",
+        ),
         ([], "say either TEXT or --strategy"),
         (["retry_on(503)", "--strategy", "prompt-library"], "say either TEXT or --strategy"),
         (["retry_on(503)", "--status", "99"], "100<=x<=599"),
@@ -226,6 +332,7 @@ def test_bad_input_exits_with_2_and_advice(run, options, said):
     done = run("explain", *options)
     assert done.code == 2
     assert said in done.err
+    assert "s3cret" not in done.err
     assert done.out == ""
 
 

@@ -36,6 +36,7 @@ def test_json_holds_the_attempts_and_the_body(run, server, clock):
     assert done.json == {
         "method": "GET",
         "url": server.url + "/jobs",
+        "endpoint": None,
         "status": 200,
         "error": None,
         "attempts": [
@@ -147,6 +148,26 @@ def test_a_strategy_chooses_the_policy(run, server, clock):
     done = run("get", server.url + "/api/v1/prompts", "--strategy", "prompt-library")
     assert done.code == 1
     assert "rule_gave_up" in done.err
+    assert done.err.splitlines()[0] == "endpoint *, the default policy's"
+
+
+def test_the_endpoint_that_chose_the_policy_is_told(run, server, tmp_path):
+    server.on("/jobs/7", steps.respond(503))
+    file = tmp_path / "acme.toml"
+    file.write_text(
+        '[api]\nname = "acme"\ntitle = "Acme"\ndocs = "Errors"\n'
+        "[policies]\ndefault = 'retry_on(503).immediately()'\n"
+        "[endpoints]\n'GET /jobs/{id}' = 'give_up_on(503)'\n"
+    )
+    done = run("get", server.url + "/jobs/7", "--strategy", file, "--json")
+    assert done.json["reason"] == "rule_gave_up"
+    assert done.json["endpoint"] == {
+        "pattern": "GET /jobs/{id}",
+        "params": {"id": "7"},
+        "also": {"*": "its path says less"},
+    }
+    posted = run("get", server.url + "/jobs/7", "--strategy", file, "--data", "hi")
+    assert posted.err.splitlines()[0] == "endpoint *, the default policy's"
 
 
 def test_secrets_are_never_shown(run, server, clock):

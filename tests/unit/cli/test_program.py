@@ -61,7 +61,9 @@ def test_it_has_a_version():
 def test_help_names_every_command():
     done = bide("--help")
     assert done.returncode == 0
-    assert all(f"  {command} " in done.stdout for command in ("explain", "check", "get", "demo"))
+    assert all(
+        f"  {command} " in done.stdout for command in ("explain", "check", "new", "schema", "get", "demo")
+    )
 
 
 def test_explain_runs_as_a_program():

@@ -1,6 +1,7 @@
 """What the logger `bide` is told: names, numbers and reasons, never arguments, bodies, addresses or credentials."""
 
 import logging
+from contextlib import suppress
 
 import pytest
 
@@ -37,6 +38,33 @@ def test_a_recovery_and_the_source_of_a_hint_are_logged(caplog):
     assert [record.getMessage() for record in caplog.records] == [
         "search: attempt 1 came to Busy; next in 2.5 s (attribute retry_after)",
         "search: attempt 2 came to value; done",
+    ]
+
+
+def test_recoveries_and_paces_are_logged_and_what_a_recovery_raised_only_by_its_type(caplog):
+    policy = retry_on(OSError).calling("refresh").immediately()
+
+    def broken():
+        raise RuntimeError("secret-text")
+
+    for recover in ({"refresh": dict}, {"refresh": broken}, {}):
+        with caplog.at_level(logging.INFO, "bide"):
+            runtime = policy.bind(clock=VirtualClock(), name="search", recover=recover)
+            with suppress(OSError):
+                runtime.call(Scripted(OSError(), "value"))
+    with caplog.at_level(logging.INFO, "bide"):
+        paced = retry_on(OSError).pace("1/5s").bind(clock=VirtualClock(), name="paced")
+        paced.call(print)
+        paced.call(print)
+    assert [record.getMessage() for record in caplog.records] == [
+        "search: attempt 1 came to OSError; refresh is done",
+        "search: attempt 1 came to OSError; next in 0 s",
+        "search: attempt 2 came to value; done",
+        "search: attempt 1 came to OSError; refresh raised RuntimeError",
+        "search: gave up after attempt 1, which came to OSError: recovery_failed",
+        "search: attempt 1 came to OSError; refresh is not bound",
+        "search: gave up after attempt 1, which came to OSError: recovery_failed",
+        "paced: attempt 1 waits 5 s for its pace",
     ]
 
 

@@ -26,6 +26,13 @@ CONNECT_ERROR = a_class("httpx", "ConnectError")
 READ_ERROR = a_class("httpx._exceptions", "ReadError")
 SSL_ERROR = a_class("requests.exceptions", "SSLError")
 REMOTE = a_class("httpx", "RemoteProtocolError")
+LOCAL = a_class("httpx", "LocalProtocolError")
+H2_ERROR = a_class("h2.exceptions", "InvalidBodyLengthError", a_class("h2.exceptions", "ProtocolError"))
+PROXY_ERRORS = [
+    a_class("requests.exceptions", "ProxyError"),
+    a_class("urllib3.exceptions", "ProxyError"),
+    a_class("botocore.exceptions", "ProxyConnectionError"),
+]
 NEW_CONNECTION = a_class("urllib3.exceptions", "NewConnectionError")
 REQUESTS_CONNECTION = a_class("requests.exceptions", "ConnectionError", OSError)
 CERTIFICATE = a_class("aiohttp.client_exceptions", "ClientConnectorCertificateError")
@@ -40,6 +47,9 @@ CERTIFICATE = a_class("aiohttp.client_exceptions", "ClientConnectorCertificateEr
         (a_class("urllib3.exceptions", "ReadTimeoutError")(), "read", True, False, True),
         (a_class("aiohttp", "ClientPayloadError")(), "body", False, False, True),
         (a_class("botocore.exceptions", "EndpointConnectionError")(), "connect", False, True, True),
+        (a_class("httpx", "ProxyError")("503 Service Unavailable"), "connect", False, True, True),
+        (a_class("aiohttp", "ClientHttpProxyError")(), "connect", False, True, True),
+        (OSError("Tunnel connection failed: 503 Service Unavailable"), "connect", False, True, True),
         (a_class("elsewhere", "Late", TimeoutError)(), None, True, False, True),
         (socket.gaierror(), "connect", False, True, True),
         (ConnectionResetError(), "read", False, False, True),
@@ -84,14 +94,18 @@ def test_a_suppressed_context_is_not_looked_at():
     assert not fault_of(error).unsent
 
 
-def handshake_error():
-    def do_handshake():
-        raise ssl.SSLError(1, "wrong version number")
-
+def raised_in(name, error):
+    """Return an error that was raised in a function of this name."""
+    namespace = {}
+    exec(f"def {name}(error): raise error", namespace)
     try:
-        do_handshake()
-    except ssl.SSLError as error:
-        return error
+        namespace[name](error)
+    except Exception as raised:
+        return raised
+
+
+def handshake_error(error=None):
+    return raised_in("do_handshake", error or ssl.SSLError(1, "wrong version number"))
 
 
 def test_a_certificate_that_does_not_verify_is_lasting_and_a_broken_handshake_is_not():
@@ -107,10 +121,53 @@ def test_a_certificate_that_does_not_verify_is_lasting_and_a_broken_handshake_is
     assert fault_of(raised_from(READ_ERROR(), cause=SSL_ERROR("eof"))).network
 
 
-def test_a_refused_stream_was_not_processed():
-    assert fault_of(REMOTE("<StreamReset stream_id:1, error_code:7>")).unsent
-    assert not fault_of(REMOTE("<ConnectionTerminated error_code:0>")).unsent
-    assert unsent.matches(Outcome(method="POST", error=REMOTE("REFUSED_STREAM")))
+def test_a_handshake_that_is_reset_is_a_fault_of_connecting():
+    reset = raised_from(REQUESTS_CONNECTION(), context=handshake_error(ConnectionResetError()))
+    assert fault_of(reset) == Fault("connect", unsent=True, network=True)
+    assert fault_of(raised_from(REQUESTS_CONNECTION(), context=ConnectionResetError())).phase == "read"
+
+
+@pytest.mark.parametrize("proxy_error", PROXY_ERRORS)
+def test_what_urllib3_lays_to_the_proxy_is_unsent_only_if_no_connection_to_it_was_made(proxy_error):
+    """It says so too of a connection through the proxy that was lost after the request."""
+    for reached in (NEW_CONNECTION(), OSError("Tunnel connection failed: 407 Proxy Authentication Required")):
+        assert fault_of(raised_from(proxy_error(), cause=reached)) == Fault(
+            "connect", unsent=True, network=True
+        )
+    for lost in (
+        ConnectionResetError(),
+        a_class("http.client", "RemoteDisconnected", ConnectionResetError)(),
+    ):
+        assert fault_of(raised_from(proxy_error(), cause=lost)) == Fault("read", network=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "certain"),
+    [
+        ("<StreamReset stream_id:1, error_code:7, remote_reset:True>", True),
+        ("<StreamReset stream_id:1, error_code:ErrorCodes.REFUSED_STREAM, remote_reset:True>", True),
+        ("<StreamReset stream_id:7, error_code:2, remote_reset:True>", False),
+        ("<StreamReset stream_id:1, error_code:77, remote_reset:True>", False),
+        ("<ConnectionTerminated error_code:0, last_stream_id:0, additional_data:None>", True),
+        (
+            "<ConnectionTerminated error_code:ErrorCodes.NO_ERROR, last_stream_id:0, additional_data:None>",
+            True,
+        ),
+        ("<ConnectionTerminated error_code:7, last_stream_id:1, additional_data:None>", False),
+        ("<ConnectionTerminated error_code:0, last_stream_id:10, additional_data:last_stream_id:0>", False),
+        ("illegal header line: bytearray(b'<StreamReset stream_id:1, error_code:7, ')", False),
+    ],
+)
+def test_a_stream_that_the_server_did_nothing_about_was_not_processed(text, certain):
+    assert fault_of(REMOTE(text)).unsent == certain
+    assert unsent.matches(Outcome(method="POST", error=REMOTE(text))) == certain
+    assert fault_of(REMOTE(text)).network
+
+
+def test_frames_in_which_something_is_wrong_are_the_servers_fault_and_not_ours():
+    ours, theirs = raised_in("send_data", H2_ERROR()), raised_in("receive_data", H2_ERROR())
+    assert fault_of(theirs) == fault_of(LOCAL(theirs)) == Fault("read", network=True)
+    assert fault_of(ours) == fault_of(LOCAL(ours)) == fault_of(LOCAL("malformed")) == Fault()
 
 
 class Mute(REMOTE):

@@ -1,11 +1,13 @@
 import pickle
+import re
 import string
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bide.policy.conditions import anything
+from bide.language.parse import parse
+from bide.policy.conditions import anything, when
 from bide.policy.errors import PolicyError
 from bide.policy.policy import give_up_on, retry_on
 from bide.strategy.endpoints import Pattern, Routes, Target
@@ -101,9 +103,15 @@ def test_the_more_specific_pattern_wins_in_either_order(special, general, method
         assert Routes(pair | {"*": NEVER}).policy_for(method, url) == P
 
 
-SEGMENTS = st.sampled_from(["a", "b", "{x}", "a{x}", "{x}b", "*"])
+def numbered(path):
+    """A path whose parameters have names of their own: {x0}, {x1}, ..."""
+    first, *others = path.split("{?}")
+    return first + "".join(f"{{x{index}}}{other}" for index, other in enumerate(others))
+
+
+SEGMENTS = st.sampled_from(["a", "b", "{?}", "a{?}", "{?}b", "{?}-{?}", "*"])
 PATTERNS = st.builds(
-    lambda method, host, segments: f"{method}{host}/{'/'.join(segments)}",
+    lambda method, host, segments: f"{method}{host}/{numbered('/'.join(segments))}",
     st.sampled_from(["", "GET ", "POST ", "* "]),
     st.sampled_from(["", "h.com", "*.com", "h.com:80"]),
     st.lists(SEGMENTS, max_size=3),
@@ -111,7 +119,7 @@ PATTERNS = st.builds(
 URLS = st.builds(
     lambda host, segments: f"{host}/{'/'.join(segments)}",
     st.sampled_from(["", "http://h.com", "http://g.com", "https://h.com"]),
-    st.lists(st.sampled_from(["a", "b", "ab", "aab", "c"]), max_size=3),
+    st.lists(st.sampled_from(["a", "b", "ab", "aab", "c", "a-b", "--b"]), max_size=3),
 )
 
 
@@ -146,6 +154,7 @@ def test_the_order_of_declaration_never_matters(patterns, random, method, url):
         ("/{}", "a parameter is a name in braces"),
         ("/{a b", "is no HTTP method|a parameter is a name in braces"),
         ("/a/**", "write one \\*"),
+        ("/a/{id}/b-{id}", r"'/a/\{id\}/b-\{id\}' has \{id\} twice"),
     ],
 )
 def test_what_is_no_pattern_is_refused_with_what_to_write(pattern, said):
@@ -199,7 +208,93 @@ def test_the_routes_of_the_readme_choose():
 def test_routes_print_the_most_specific_first():
     routes = Routes({"*": NEVER, "POST /pay": P})
     assert str(routes) == "POST /pay  retry_on(500)\n*          give_up_on(anything)"
-    assert repr(routes).startswith("Routes({'POST /pay': <Rule retry_on(500)>, '*':")
+
+
+def test_routes_of_which_no_text_can_say_a_policy_print_all_the_same():
+    routes = Routes({"/a": retry_on(when(bool)), "*": NEVER})
+    assert str(routes).splitlines()[0].startswith("/a  1 rule")
+    assert str(routes).splitlines()[1] == "*   give_up_on(anything)"
+    assert "'/a': <Rule" in repr(routes)
+
+
+def test_the_repr_of_routes_makes_them_again():
+    routes = Routes({"POST /pay": (P | Q).attempts(3), "GET /it's/{id}": R.named("it's"), "*": NEVER})
+    assert eval(repr(routes), {"Routes": Routes, "parse": parse}) == routes
+
+
+def test_a_match_says_which_pattern_won_which_gave_way_and_why():
+    routes = Routes(
+        {
+            "POST /v1/{kind}/{id}:run": P,
+            "/v1/{kind}/{id}:run": Q,
+            "api.example.com/v1/{a}/{b}:run": R,
+            "api.example.com:443/v1/{a}/{b}:run": Q,
+            "/v1/*": R,
+            "GET /v1/*": R,
+            "*": NEVER,
+        }
+    )
+    match = routes.match("post", "https://api.example.com/v1/jobs/7:run?secret=1#top")
+    assert (match.pattern, match.policy) == ("api.example.com:443/v1/{a}/{b}:run", Q)
+    assert match.params == {"a": "jobs", "b": "7"}
+    assert list(match.also.items()) == [
+        ("api.example.com/v1/{a}/{b}:run", "it takes any port"),
+        ("POST /v1/{kind}/{id}:run", "its host says less"),
+        ("/v1/{kind}/{id}:run", "its host says less"),
+        ("/v1/*", "its path says less"),
+        ("*", "its path says less"),
+    ]
+    here = routes.match("POST", "/v1/jobs/7:run")
+    assert (here.policy, here.params) == (P, {"kind": "jobs", "id": "7"})
+    assert here.also["/v1/{kind}/{id}:run"] == "it takes any method"
+
+
+def test_of_two_patterns_that_say_as_much_the_alphabet_decides():
+    match = Routes({"/{x}b": P, "/a{x}": Q, "*": NEVER}).match("GET", "/axb")
+    assert (match.pattern, match.params) == ("/{x}b", {"x": "ax"})
+    assert match.also["/a{x}"] == "it says as much, and comes later in the alphabet"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "url", "params"),
+    [
+        ("/users/{id}", "/users/7", {"id": "7"}),
+        ("/users/{id}/", "https://h.com/users/a%20b/?x=1", {"id": "a%20b"}),
+        ("/models/{model}:generate", "/models/a:b:generate", {"model": "a:b"}),
+        ("/{file}.{kind}", "/a.b.json", {"file": "a", "kind": "b.json"}),
+        ("/{a}-{b}-x", "/--1-x-x", {"a": "-", "b": "1-x"}),
+        ("/*/{id}", "/users/7", {"id": "7"}),
+        ("/{id}/*", "/users/7/8", {"id": "users"}),
+        ("h.com/{id}", "https://h.com/7", {"id": "7"}),
+        ("/users", "/users", {}),
+    ],
+)
+def test_parameters_are_what_stands_in_their_place_as_it_was_sent(pattern, url, params):
+    assert Routes({pattern: P, "*": NEVER}).match("GET", url).params == params
+
+
+@given(st.lists(PATTERNS, max_size=6), st.sampled_from(["GET", "POST"]), URLS)
+def test_a_match_is_what_policy_for_says_and_its_parameters_make_the_path_again(patterns, method, url):
+    distinct = {Pattern.of(pattern): pattern for pattern in patterns} | {Pattern.of("*"): "*"}
+    routes = Routes({text: retry_on(400 + index) for index, text in enumerate(distinct.values())})
+    match = routes.match(method, url)
+    assert match.policy == routes.policy_for(method, url)
+    assert {match.pattern, *match.also} == {text for text in distinct.values() if matches(text, method, url)}
+    filled = Pattern.of(re.sub(r"\{(\w+)\}", lambda name: match.params[name[1]], match.pattern))
+    assert filled.matches(Target.of(method, url))
+    assert match.params.keys() == set(re.findall(r"\{(\w+)\}", match.pattern))
+
+
+def test_a_match_prints_a_line_for_each_thing_it_says():
+    match = Routes({"GET /users/{id}": P, "/users/*": Q, "*": NEVER}).match("GET", "/users/7")
+    assert str(match).splitlines() == [
+        "GET /users/{id}  retry_on(500)",
+        "  {id} is '7'",
+        "  /users/* matches too: its path says less",
+        "  * matches too: its path says less",
+    ]
+    assert match == Routes({"GET /users/{id}": P, "/users/*": Q, "*": NEVER}).match("GET", "/users/7/")
+    assert len({match, pickle.loads(pickle.dumps(match))}) == 1
 
 
 def test_routes_are_values():

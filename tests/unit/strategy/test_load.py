@@ -4,8 +4,9 @@ import pytest
 
 from bide.strategy.check import check, check_file
 from bide.strategy.findings import StrategyError
-from bide.strategy.load import LARGEST_FILE, load
+from bide.strategy.load import load
 from bide.strategy.strategy import Strategy
+from bide.strategy.text import LARGEST_FILE
 
 GOOD = "[api]\nname = 'mine'\ntitle = 't'\ndocs = 'd'\n[policies]\ndefault = 'retry_on(503)'\n"
 

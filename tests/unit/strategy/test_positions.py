@@ -58,6 +58,8 @@ def test_every_kind_of_key_is_found_with_its_line_column_and_value():
         ("a", "z", "date"): (17, 1, "1979-05-27 07:32:00"),
         ("list",): (18, 3, ""),
         ("list", "n"): (19, 1, "1"),
+        ("list", "[1]"): (20, 3, ""),
+        ("list", "[1]", "n"): (21, 1, "2"),
     }
 
 
@@ -143,3 +145,4 @@ def test_a_span_over_several_lines_ends_with_its_first():
 
 def test_a_path_is_shown_as_toml_writes_it():
     assert shown(("endpoints", "GET /a")) == 'endpoints."GET /a"'
+    assert shown(("errors", "a", "[1]", "status")) == "errors.a[1].status"

@@ -146,7 +146,15 @@ def test_an_override_of_the_same_rule_is_no_error(make):
         (OK + "[errors]\na = 3", [("wrong-type", "errors.a", 8, 1, "takes a table; got a whole number")]),
         (
             OK + "[errors.a]\n" + ENTRY.replace("429", '"429"'),
-            [("wrong-type", "errors.a.status", 8, 10, "takes an HTTP status, 100 to 599; got a text")],
+            [
+                (
+                    "wrong-type",
+                    "errors.a.status",
+                    8,
+                    10,
+                    "takes an HTTP status, 100 to 599, or a list of them; got a text",
+                )
+            ],
         ),
         (
             OK + "[errors.a]\n" + ENTRY.replace("429", "99"),
@@ -156,7 +164,7 @@ def test_an_override_of_the_same_rule_is_no_error(make):
                     "errors.a.status",
                     8,
                     10,
-                    "takes an HTTP status, 100 to 599; got another number",
+                    "takes an HTTP status, 100 to 599, or a list of them; got another number",
                 )
             ],
         ),
@@ -204,7 +212,7 @@ def test_an_override_of_the_same_rule_is_no_error(make):
             OK + "[errors.a]\n" + ENTRY.replace('"retry"', '"accept"') + 'raises = "APIError"',
             [("bad-value", "errors.a.raises", 12, 1, "says nothing: what is accepted is never raised")],
         ),
-        (OK + "[errors.a]\n" + ENTRY + 'method = "post"', [("bad-value", "errors.a.method", 12, 1, None)]),
+        (OK + "[errors.a]\n" + ENTRY + 'method = "post"', [("bad-value", "errors.a.method", 12, 10, None)]),
         (
             OK + "[errors.a]\n" + ENTRY + "mening = 'm'",
             [("unknown-key", "errors.a.mening", 12, 1, "unknown key: did you mean 'meaning'?")],

@@ -259,6 +259,14 @@ def test_raise_for_raises_an_exception_without_a_response_as_it_is(acme):
     assert caught.value is original
 
 
+def test_the_seconds_asked_for_are_found_where_the_rule_looks_for_them(make):
+    some = make("""[policies]\ndefault = 'retry_on(429).after_message("in {seconds} seconds").fixed(9s)'\n""")
+    assert some.error_of(Outcome(429, body='{"message": "Again in 42 seconds."}')).retry_after == 42
+    assert some.error_of(Outcome(429, {"Retry-After": "7"}, '{"message": "in 42 seconds"}')).retry_after == 7
+    assert some.error_of(Outcome(429, body="{}")).retry_after is None  # the 9 are ours
+    assert some.error_of(Outcome(500, body="{}")).retry_after is None
+
+
 def test_raise_for_takes_an_outcome(acme):
     assert acme.raise_for(Outcome(200)) is None
     assert acme.raise_for(Outcome(value=3)) is None
