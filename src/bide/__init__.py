@@ -51,7 +51,7 @@ from bide.policy.policy import Policy, Rule, accept_on, give_up_on, retry_on
 from bide.policy.raised import timeout
 from bide.policy.registry import condition, delay
 from bide.policy.worst import WorstCase
-from bide.strategy.endpoints import Routes
+from bide.strategy.endpoints import Match, Routes
 from bide.strategy.errors import (
     APIError,
     AuthenticationError,
@@ -62,7 +62,7 @@ from bide.strategy.errors import (
 )
 from bide.strategy.findings import Finding, StrategyError
 from bide.strategy.load import load
-from bide.strategy.strategy import Strategy
+from bide.strategy.strategy import Strategy, Watched
 
 __all__ = [
     "APIError",
@@ -86,6 +86,7 @@ __all__ = [
     "Listener",
     "LogListener",
     "NotFoundError",
+    "Match",
     "MemoryStore",
     "Outcome",
     "PaceTimeout",
@@ -111,6 +112,7 @@ __all__ = [
     "Strategy",
     "StrategyError",
     "Succeeded",
+    "Watched",
     "WorstCase",
     "accept_on",
     "anything",

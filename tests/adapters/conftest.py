@@ -33,6 +33,7 @@ class Kit:
     module: object
     adapter: object
     backend: str | None
+    seam: str = "transport"
 
     @property
     def is_async(self):
@@ -74,13 +75,26 @@ class Kit:
         return self.http_transport_class(verify=NO_VERIFICATION, **options)
 
     def client(
-        self, policy, *, over=None, count_header=None, clock=None, limits=None, options=None, **client
+        self,
+        policy,
+        *,
+        over=None,
+        count_header=None,
+        idempotency_key=False,
+        clock=None,
+        limits=None,
+        options=None,
+        **client,
     ):
-        """A client that retries; `over` is what it retries over, instead of HTTP."""
+        """A client that retries at the kit's seam; `over` is what it retries over, instead of HTTP."""
         inner = over or self.http(**({"limits": limits} if limits else {}))
         bound = dict(options or {}) | ({"clock": clock} if clock else {})
-        transport = self.retry_class(policy, inner, count_header=count_header, **bound)
-        return self.bare(transport=transport, **client)
+        bound |= {"count_header": count_header, "idempotency_key": idempotency_key}
+        if self.seam == "transport":
+            return self.bare(transport=self.retry_class(policy, inner, **bound), **client)
+        installed = self.bare(transport=inner, **client)
+        self.adapter.install(installed.own, policy, seam=self.seam, **bound)
+        return installed
 
     def bare(self, **client):
         """A client of the library, with the same face for all ways."""
@@ -203,6 +217,12 @@ def kit(request):
     return Kit(*WAYS[request.param])
 
 
+@pytest.fixture(params=WAYS)
+def transport_kit(request):
+    """For what holds at one seam only, in a module whose other claims hold at both."""
+    return Kit(*WAYS[request.param])
+
+
 @pytest.fixture(params=[way for way in WAYS if not way.endswith("-sync")])
 def async_kit(request):
     return Kit(*WAYS[request.param])
@@ -216,6 +236,12 @@ def asyncio_kit(request):
 @pytest.fixture(params=[way for way in WAYS if way.endswith("-sync")])
 def sync_kit(request):
     return Kit(*WAYS[request.param])
+
+
+@pytest.fixture(params=["transport", "client"])
+def seam(request):
+    """Where the policy stands. A module whose claims hold at both seams puts it into its kits."""
+    return request.param
 
 
 @pytest.fixture

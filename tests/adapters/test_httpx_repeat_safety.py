@@ -2,6 +2,7 @@
 
 import socket
 
+import attrs
 import pytest
 
 from bide import history, network, retry_on
@@ -19,6 +20,11 @@ FAULTS = {
     "half_head": steps.half_head(),
 }
 DECLINED = (408, 421, 425, 429)
+
+
+@pytest.fixture
+def kit(kit, seam):
+    return attrs.evolve(kit, seam=seam)
 
 
 async def call(kit, server, clock, step, method, policy=POLICY, **options):

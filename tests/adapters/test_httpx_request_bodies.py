@@ -5,6 +5,7 @@ import os
 import tempfile
 
 import anyio
+import attrs
 import pytest
 
 from bide import history, network, retry_on
@@ -12,6 +13,21 @@ from bide.testing import steps
 
 POLICY = retry_on(503, network).fixed(2).any_method()
 ONCE_BROKEN = (steps.respond(503), steps.drop(), steps.respond(200))
+
+
+@pytest.fixture
+def kit(kit, seam):
+    return attrs.evolve(kit, seam=seam)
+
+
+@pytest.fixture
+def sync_kit(sync_kit, seam):
+    return attrs.evolve(sync_kit, seam=seam)
+
+
+@pytest.fixture
+def async_kit(async_kit, seam):
+    return attrs.evolve(async_kit, seam=seam)
 
 
 async def posted(kit, server, clock, script=ONCE_BROKEN, policy=POLICY, **body):
@@ -245,9 +261,9 @@ async def test_a_body_that_an_inner_transport_has_read_into_memory_can_be_sent_a
 
 
 @pytest.mark.parametrize("status", [307, 308])
-async def test_a_body_survives_a_redirect_and_then_a_retry(kit, server, clock, status):
+async def test_a_body_survives_a_redirect_and_then_a_retry(transport_kit, server, clock, status):
     server.on("/f", steps.respond(status, {"Location": "/g"})).on("/g", *ONCE_BROKEN)
-    async with kit.client(POLICY, clock=clock, follow_redirects=True) as client:
+    async with transport_kit.client(POLICY, clock=clock, follow_redirects=True) as client:
         response = await client.post(server.url + "/f", content=b"abc")
     assert response.status_code == 200
     assert [(seen.path, seen.body) for seen in server.requests] == [("/f", b"abc")] + [("/g", b"abc")] * 3

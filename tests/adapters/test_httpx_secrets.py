@@ -4,6 +4,7 @@ import gc
 import logging
 import weakref
 
+import attrs
 import pytest
 
 from bide import history, network, retry_on
@@ -12,6 +13,11 @@ from bide.testing import steps
 
 SECRETS = ("s3cret", "t0ken", "passw0rd", "c00kie", "fr4gment", "b0dy")
 POLICY = retry_on(503, network).fixed(2).any_method()
+
+
+@pytest.fixture
+def kit(kit, seam):
+    return attrs.evolve(kit, seam=seam)
 
 
 def secret_request(server):
@@ -70,8 +76,41 @@ async def test_events_are_named_after_the_policy_or_else_the_method(kit, clock):
     assert sorted(set(names)) == ["? request", "GET request", "X" * 16 + " request", "search"]
 
 
-async def test_nothing_keeps_a_rejected_response_or_a_failed_attempt_alive(kit, clock):
+async def test_nothing_keeps_a_rejected_response_or_a_failed_attempt_alive(transport_kit, clock):
     """Without the garbage collector: what is in a circle would stay until it runs."""
+    kept, alive = [], []
+
+    def fail(request):
+        error = transport_kit.module.ConnectError("refused")
+        kept.append(weakref.ref(error))
+        try:
+            raise error
+        finally:
+            del error  # or this very function would keep it
+
+    def reject(request):
+        response = transport_kit.module.Response(503)
+        kept.append(weakref.ref(response))
+        return response
+
+    def succeed(request):
+        alive.extend(ref() for ref in kept)
+        return transport_kit.module.Response(200)
+
+    gc.collect()
+    gc.disable()
+    try:
+        async with transport_kit.client(
+            POLICY, over=transport_kit.scripted(fail, reject, succeed), clock=clock
+        ) as client:
+            await client.get("http://example.test/")
+        assert alive == [None, None]
+    finally:
+        gc.enable()
+
+
+async def test_nothing_keeps_what_an_attempt_raised_alive(kit, clock):
+    """A response of httpx is in a circle with its own stream at the client's seam; exceptions are in none."""
     kept, alive = [], []
 
     def fail(request):
@@ -82,11 +121,6 @@ async def test_nothing_keeps_a_rejected_response_or_a_failed_attempt_alive(kit, 
         finally:
             del error  # or this very function would keep it
 
-    def reject(request):
-        response = kit.module.Response(503)
-        kept.append(weakref.ref(response))
-        return response
-
     def succeed(request):
         alive.extend(ref() for ref in kept)
         return kit.module.Response(200)
@@ -94,7 +128,7 @@ async def test_nothing_keeps_a_rejected_response_or_a_failed_attempt_alive(kit, 
     gc.collect()
     gc.disable()
     try:
-        async with kit.client(POLICY, over=kit.scripted(fail, reject, succeed), clock=clock) as client:
+        async with kit.client(POLICY, over=kit.scripted(fail, fail, succeed), clock=clock) as client:
             await client.get("http://example.test/")
         assert alive == [None, None]
     finally:

@@ -2,6 +2,7 @@
 
 import threading
 
+import attrs
 import pytest
 
 from bide import code, history, retry_on
@@ -10,6 +11,11 @@ from bide.testing import steps
 POLICY = retry_on(503).fixed(2) | retry_on("4xx" & code("later")).fixed(2)
 BODY = b"the first half, the second half"
 HALF = 15
+
+
+@pytest.fixture
+def kit(kit, seam):
+    return attrs.evolve(kit, seam=seam)
 
 
 class Gated(bytes):
@@ -75,7 +81,7 @@ async def test_the_last_response_can_be_streamed_and_tells_its_history(kit, serv
 
 
 async def test_a_streamed_body_is_read_under_the_clients_own_timeouts_not_what_was_left_of_a_deadline(
-    kit, server, clock
+    transport_kit, server, clock
 ):
     """Of the deadline, 100 ms are left when the answer comes; the body takes longer, and is whole all the same."""
 
@@ -86,7 +92,7 @@ async def test_a_streamed_body_is_read_under_the_clients_own_timeouts_not_what_w
     slowly = steps.trickle(b"ab", pause=0.15)
     server.on("/f", steps.respond(503), slowly)
     policy = (retry_on(503).fixed(59.5) | retry_on(429).fixed(1)).within(59.6)
-    async with kit.client(policy, over=kit.spying(look), clock=clock) as client:
+    async with transport_kit.client(policy, over=transport_kit.spying(look), clock=clock) as client:
         response = await client.get(server.url + "/f")
     assert response.text == "ab"
     assert seen == [5, pytest.approx(0.1)]

@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from bide.adapters import httpx, httpx2, httpx_bodies, httpx_like
+from bide.adapters import http, httpx, httpx2, httpx_bodies, httpx_call, httpx_client, httpx_like
 
 NAMES = {
     "handle_async_request": "handle_request",
@@ -17,18 +17,26 @@ NAMES = {
     "adrain": "drain",
     "arelease": "release",
     "aclose": "close",
+    "aread": "read",
     "aiter": "iter",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
 }
-Call = httpx_like.HttpxCall
+Call = httpx_like.TransportCall
+ClientCall = httpx_client.ClientCall
+Shared = httpx_call.HttpxCall
 TWINS = [
     (httpx_like.SyncTransport.handle_request, httpx_like.AsyncTransport.handle_async_request),
     (httpx_like.SyncTransport.close, httpx_like.AsyncTransport.aclose),
     (httpx_like.SyncTransport.__enter__, httpx_like.AsyncTransport.__aenter__),
     (httpx_like.SyncTransport.__exit__, httpx_like.AsyncTransport.__aexit__),
     (Call.send, Call.asend),
-    (Call.release, Call.arelease),
+    (ClientCall.send, ClientCall.asend),
+    (ClientCall.read, ClientCall.aread),
+    (httpx_client.SyncClientSeam.send, httpx_client.AsyncClientSeam.send),
+    (http.RequestCall.release, http.RequestCall.arelease),
+    (Shared.drain, Shared.adrain),
+    (Shared.close, Shared.aclose),
     (httpx_bodies.peek, httpx_bodies.apeek),
 ]
 
@@ -37,7 +45,7 @@ class Unawait(ast.NodeTransformer):
     def visit_AsyncFunctionDef(self, node):
         self.generic_visit(node)
         fields = {name: getattr(node, name, None) for name in ast.FunctionDef._fields}
-        return ast.FunctionDef(**fields | {"name": NAMES[node.name]})
+        return ast.FunctionDef(**fields | {"name": NAMES.get(node.name, node.name)})
 
     def visit_AsyncFor(self, node):
         self.generic_visit(node)

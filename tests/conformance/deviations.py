@@ -1,6 +1,7 @@
 """Where a client does not do what the table says, and why: each row with its sentence for the documentation."""
 
 import attrs
+import pytest
 
 HTTPX = ("httpx", "httpx2")
 ONCE = {"attempts": 1, "delays": (), "connections": 1, "reason": None}
@@ -14,32 +15,68 @@ class Deviation:
     What is otherwise for some clients.
 
     Attributes:
+        name: Of its row in the documentation.
         families: The clients.
         sentence: What the documentation says, with the reason.
         scenarios: By a scenario's name, the fields of `Expected` that differ.
     """
 
+    name: str
     families: tuple
     sentence: str
     scenarios: dict
+
+    @property
+    def clients(self):
+        """The clients, as the documentation writes them."""
+        return ", ".join(self.families)
 
 
 @attrs.frozen
 class NotTaken:
     """Kinds of request body that some ways to send cannot have, with the sentence for the documentation."""
 
+    name: str
     variants: tuple
     kinds: frozenset
     sentence: str
 
+    @property
+    def clients(self):
+        """The ways to send, as the documentation writes them."""
+        return ", ".join(self.variants)
+
+
+@attrs.frozen
+class OfItsOwn:
+    """
+    What a client does wrong without us too, and what our loops over every step of a call therefore allow it.
+
+    `loses_a_place`: how that happens, for a client that then needs a pool of two connections to go on; `warning`: the
+    one that it leaves to the collector.
+    """
+
+    name: str
+    variants: tuple
+    sentence: str
+    loses_a_place: str | None = None
+    warning: str | None = None
+
+    @property
+    def clients(self):
+        """The ways to send, as the documentation writes them."""
+        return ", ".join(self.variants)
+
 
 NOT_TAKEN = (
     NotTaken(
-        ("httpx-asyncio", "httpx-trio", "httpx2-asyncio", "httpx2-trio"),
+        "no file",
+        ("httpx-asyncio", "httpx-trio", "httpx2-asyncio", "httpx2-trio", "function-asyncio", "function-trio"),
         frozenset({"file", "file at an offset"}),
         "Asynchronous clients of httpx and httpx2 take no file as `content`, other than in the parts of `files`.",
     ),
     NotTaken(
+        "length of a file",
         ("httpx-sync", "function"),
         frozenset({"file at an offset"}),
         "httpx 0.28 announces the length of a whole file, and fails to send one that does not stand at its start.",
@@ -48,12 +85,27 @@ NOT_TAKEN = (
 
 DEVIATIONS = (
     Deviation(
+        "retries exhausted",
         ("aiohttp",),
         "A lost connection on which a policy gave up comes as RetriesExhausted, a ClientConnectionError, with aiohttp's "
         "own exception as its cause: at its own, aiohttp would begin the whole call again.",
-        {},
+        {
+            name: {"wrapped": True}
+            for name in (
+                "a generator whose connection was lost is not sent again",
+                "the exception after closed before the answer is the client's own",
+                "the exception after reset is the client's own",
+                "the exception after head cut off is the client's own",
+                "an outer policy does not repeat a fault that an inner one has exhausted",
+                "a fault that no rule is about ends a call with its history",
+                "a fault that a rule gives up on is given up",
+                "attempts are exhausted by faults as by answers",
+                "a deadline ends a call of faults",
+            )
+        },
     ),
     Deviation(
+        "body after the head",
         HTTPX,
         "The transports of httpx and httpx2 hand a response over before its body is read, so that a body which is cut "
         "off is the client's exception and no outcome, unless a rule asks about the body.",
@@ -68,6 +120,7 @@ DEVIATIONS = (
         },
     ),
     Deviation(
+        "cut-off head",
         ("requests",),
         "requests takes a head that is cut off for a whole one, as http.client does, and returns what came of it: "
         "nothing that an adapter can see tells the two apart.",
@@ -77,33 +130,43 @@ DEVIATIONS = (
         },
     ),
     Deviation(
+        "early hints",
         ("requests",),
         "requests takes 103 (Early Hints) for the answer, as http.client does.",
         {"early hints are not the answer": ONCE | {"status": 103, "content": b""}},
     ),
     Deviation(
+        "multipart in memory",
         ("requests",),
         "requests reads the parts of a multipart body into memory before it sends anything, so that even a pipe in it "
         "can be sent again.",
         {"a part that is read from a pipe is sent once": AGAIN},
     ),
     Deviation(
+        "extra bytes believed",
         (*HTTPX, "function"),
         "httpx and httpx2 take bytes that came behind one answer for the next one on that connection: against a server "
         "that sends too much, only a connection for each request helps.",
         {"bytes after an answer are not the next answer": {"content": b"EVIL", "connections": 1}},
     ),
     Deviation(
+        "extra bytes dropped",
         ("requests",),
         "requests drops bytes that came behind an answer, and goes on with the connection.",
         {"bytes after an answer are not the next answer": {"connections": 1}},
     ),
     Deviation(
+        "gzip on the way",
         ("aiohttp",),
-        "aiohttp unpacks each body while it is read: what is no gzip cannot be drained, and its connection is closed.",
-        {"an error in gzip is not unpacked": {"connections": 2}},
+        "aiohttp unpacks each body while it is read: what is no gzip, or unpacks to more than 64 KiB, is not drained, and "
+        "its connection is closed.",
+        {
+            "an error in gzip is not unpacked": {"connections": 2},
+            "an error that unpacks to 16 MB is not unpacked": {"connections": 2},
+        },
     ),
     Deviation(
+        "its own repeat",
         ("aiohttp",),
         "aiohttp by itself repeats an idempotent request once whose connection was lost; a policy that has no rule "
         "about it leaves that as it is.",
@@ -118,12 +181,14 @@ DEVIATIONS = (
         },
     ),
     Deviation(
+        "request made anew",
         ("function",),
         "A decorated function makes its request, and the body with it, anew for each attempt: a generator that it "
         "calls for is whole each time.",
         {
             "a generator is sent once and its answer handed back": AGAIN,
             "a generator is not sent again by any method": AGAIN,
+            "a generator that was declined is not sent again": AGAIN,
             "a generator is not sent again with an idempotency key": AGAIN,
             "a generator whose connection was lost is not sent again": AGAIN
             | {"fault": None, "connections": 2},
@@ -131,6 +196,7 @@ DEVIATIONS = (
         },
     ),
     Deviation(
+        "redirects in one call",
         ("function",),
         "A decorated function repeats all that it does: a chain of redirects is followed from its beginning, and has one "
         "history, where an adapter makes a call of each hop.",
@@ -156,17 +222,20 @@ DEVIATIONS = (
         },
     ),
     Deviation(
+        "read to the end",
         ("function",),
         "A client inside a decorated function has read the whole answer before the policy sees it, however long it is "
         "and whatever its coding, and keeps the connection.",
         {
             "an error of 5 MB is not read": {"connections": 1},
+            "an error that comes byte by byte is not awaited": {"connections": 1},
             "a long error in chunks is not read to its end": {"connections": 1},
             "an answer that is given up on is whole": {"connections": 1},
             "an error in gzip is not unpacked": CUT_OFF | {"fault": "no gzip"},
         },
     ),
     Deviation(
+        "no connection of its own",
         ("function",),
         "A decorated function has no connection of its own to close after 408 and 421; that is its client's business.",
         {
@@ -176,6 +245,7 @@ DEVIATIONS = (
         },
     ),
     Deviation(
+        "stream closed",
         ("function",),
         "A streaming response that a decorated function returned is closed before a retry, and not drained.",
         {
@@ -184,11 +254,51 @@ DEVIATIONS = (
         },
     ),
     Deviation(
+        "no count header",
         ("function",),
         "Retries are counted in a header by adapters only.",
         {"retries are counted in a header": {"counts": (None, None, None)}},
     ),
 )
+
+
+OF_THEIR_OWN = (
+    OfItsOwn(
+        "place lost by cancelling",
+        ("httpx-asyncio", "function-asyncio"),
+        "httpcore 1 loses a place in its pool when a task of asyncio is cancelled in some of its awaits, with or without "
+        "a policy.",
+        loses_a_place="cancelled",
+    ),
+    OfItsOwn(
+        "place lost by closing",
+        ("requests",),
+        "urllib3 loses a place in its pool when closing a socket fails.",
+        loses_a_place="closing failed",
+    ),
+    OfItsOwn(
+        "generators left behind",
+        ("httpx-trio", "function-trio"),
+        "When writing a request's body fails on trio, or decoding a response's, httpx 0.28 leaves the generator of that "
+        "body to the collector, and trio warns of it.",
+        warning="ignore:Async generator 'httpx:ResourceWarning",
+    ),
+)
+
+ALL = DEVIATIONS + NOT_TAKEN + OF_THEIR_OWN
+
+
+def connections_of(variant_name, event):
+    """The connections that a client needs in its pool to go on after an event, which may cost it one."""
+    return (
+        2 if any(variant_name in row.variants and row.loses_a_place == event for row in OF_THEIR_OWN) else 1
+    )
+
+
+def warnings_of(variant_name):
+    """Marks that have a test pass over the warnings that a client leaves to the collector."""
+    rows = [row for row in OF_THEIR_OWN if variant_name in row.variants and row.warning]
+    return [pytest.mark.filterwarnings(row.warning) for row in rows]
 
 
 def expected_of(scenario, variant):

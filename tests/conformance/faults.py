@@ -1,5 +1,12 @@
 """One fault, one name: what each client raises for it. The only place where a scenario meets a client's classes."""
 
+import aiohttp
+import httpx
+import httpx2
+import requests
+
+from bide.adapters.aiohttp import RetriesExhausted
+
 FAMILIES = {
     # httpx, httpx2 and the decorated function; requests; aiohttp
     "closed before the answer": ("RemoteProtocolError", "ConnectionError", "ServerDisconnectedError"),
@@ -14,13 +21,22 @@ FAMILIES = {
     "read timeout": ("ReadTimeout", "ReadTimeout", "SocketTimeoutError"),
 }
 _COLUMNS = {"httpx": 0, "httpx2": 0, "function": 0, "requests": 1, "aiohttp": 2}
+_MODULES = {"httpx": httpx, "httpx2": httpx2, "function": httpx, "requests": requests, "aiohttp": aiohttp}
 
 
 def fault_class(family, variant_family):
-    """The name of the class that a client raises for a fault."""
-    return FAMILIES[family][_COLUMNS[variant_family]]
+    """The class of exception that a client raises for a fault."""
+    module = _MODULES[variant_family]
+    name = FAMILIES[family][_COLUMNS[variant_family]]
+    return getattr(module, name, None) or getattr(module.exceptions, name)
+
+
+def response_class(variant_family):
+    """The class of a client's responses."""
+    module = _MODULES[variant_family]
+    return module.ClientResponse if module is aiohttp else module.Response
 
 
 def own_error(error):
     """The client's own exception: aiohttp's is the cause of the one that keeps aiohttp from repeating the request."""
-    return error.__cause__ if type(error).__name__ == "RetriesExhausted" else error
+    return error.__cause__ if isinstance(error, RetriesExhausted) else error

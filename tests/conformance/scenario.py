@@ -24,6 +24,8 @@ class Expected:
         retry_at: Seconds after the start when a retry would be welcome, in that history.
         counts: The values of `X-Retry-Count` in the requests; None: not looked at.
         paths: The paths of the requests; None: all "/f".
+        wrapped: Whether that exception is the cause of aiohttp's `RetriesExhausted`, which comes out.
+        last_delays: Of the delays, those that the last history tells of; None: all. Each hop has a history of its own.
     """
 
     status: int | None = 200
@@ -37,6 +39,12 @@ class Expected:
     retry_at: float | None = None
     counts: tuple | None = None
     paths: tuple | None = None
+    wrapped: bool = False
+    last_delays: tuple | None = None
+
+    @property
+    def own_delays(self):
+        return self.delays if self.last_delays is None else self.last_delays
 
     @property
     def all_bodies(self):
@@ -74,6 +82,7 @@ class Scenario:
         count_header: The name of the header that counts retries.
         settles: Whether each wait lasts until the server has closed what it closes: else it would be a race.
         draws: The uniform draws.
+        recover: Actions by name, for rules that call them.
         not_for: Clients of which this is not claimed.
         expected: What must come of it.
     """
@@ -93,6 +102,7 @@ class Scenario:
     count_header: str | None = None
     settles: bool = False
     draws: tuple = (0.5,)
+    recover: dict | None = None
     not_for: tuple = ()
     expected: Expected
 

@@ -1,5 +1,8 @@
 """Scenarios of the wire: faults, connections kept and lost, bodies drained or dropped, redirects, nesting, streams."""
 
+import gzip
+
+import attrs
 from scenario import NO_HISTORY, scenario
 from sending import NOTHING, WHOLE
 
@@ -7,6 +10,8 @@ from bide.testing import steps
 
 OK = steps.respond()
 BUSY = steps.respond(503, body="busy")
+BOMB = gzip.compress(bytes(2**24))  # 16 KiB
+STOPS = attrs.evolve(steps.truncate(b"xy", keep=1, status=503), ending="keep")
 POLICY = "retry_on(5xx, network).fixed(1s)"
 TWICE = {"attempts": 2, "delays": (1.0,)}
 BUSY_TO_THE_END = {"attempts": 4, "delays": (1.0, 1.0, 1.0), "reason": "retries_exhausted"}
@@ -79,6 +84,11 @@ DRAINING = (
              steps.raw(BUSY.head + BUSY.body + b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL", ending="keep"), 2),
     rejected("an error in gzip is not unpacked",
              steps.respond(503, {"Content-Encoding": "gzip"}, b"no gzip at all"), 1),
+    rejected("an error that unpacks to 16 MB is not unpacked", steps.respond(503, {"Content-Encoding": "gzip"}, BOMB), 1),
+    rejected("an error that comes byte by byte is not awaited", steps.trickle(b"x" * 60, pause=0.02, status=503), 2),
+    rejected("an error that stops in its middle is not awaited", STOPS, 2, timeout=0.2),
+    scenario("an error that unpacks to 16 MB is not looked into", 'retry_on(503 & code("later")).fixed(1s)',
+             steps.respond(503, {"Content-Encoding": "gzip"}, BOMB), status=503, content=bytes(2**24)),
     scenario("a 204 may be repeated on the same connection", "retry_on(204).fixed(1s)", steps.respond(204), OK,
              **TWICE),
     scenario("a 304 may be repeated on the same connection", "retry_on(304).fixed(1s)", steps.respond(304), OK,
@@ -122,7 +132,7 @@ NESTING = (
              fault="closed before the answer", connections=2, reason="inner_exhausted"),
     scenario("an outer policy that says over inner multiplies", "retry_on(503).fixed(1s).max(1)", BUSY,
              outer="(retry_on(503).fixed(5s).max(1)).over_inner()", attempts=4, delays=(1.0, 5.0, 1.0),
-             status=503, content=b"busy", reason="retries_exhausted"),
+             last_delays=(5.0,), status=503, content=b"busy", reason="retries_exhausted"),
     scenario("an outer policy repeats what the inner one is not about", "retry_on(503).fixed(1s)",
              steps.respond(429, body="slow down"), OK, outer="retry_on(429).fixed(5s)", attempts=2, delays=(5.0,)),
 )  # fmt: skip

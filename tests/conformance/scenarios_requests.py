@@ -13,6 +13,14 @@ TWICE = {"attempts": 2, "delays": (1.0,)}
 REFUSED = {"fault": "refused", "refused": True, "attempts": 0, "connections": 0}
 ALL_REFUSED = REFUSED | {"delays": (1.0, 1.0, 1.0), "reason": "retries_exhausted"}
 KEY = (("Idempotency-Key", "k-1"),)
+EXPIRED = 'retry_on(401).calling("refresh").fixed(1s)'
+EXPIRED_STEP = steps.respond(401, body="expired")
+
+
+def refresh():
+    """Fail, as a server of tokens may."""
+    raise RuntimeError("no new token")
+
 
 METHODS = (
     *(
@@ -54,6 +62,9 @@ METHODS = (
              body="bytes", fault="body cut off", reason="not_idempotent"),
     scenario("a POST whose answer did not come in time is not repeated", POLICY, steps.stall(), method="POST",
              body="bytes", timeout=0.1, fault="read timeout", reason="not_idempotent"),
+    scenario("a POST that was declined and then failed is not repeated once more", POLICY,
+             steps.respond(429, body="slow down"), ERROR, method="POST", body="bytes", **TWICE, status=500,
+             content=b"broken", reason="not_idempotent"),
     scenario("a GET to where nobody listens is repeated", POLICY, **ALL_REFUSED),
     scenario("a POST to where nobody listens is repeated", POLICY, method="POST", body="bytes", **ALL_REFUSED),
     scenario("a POST to where nobody listens is repeated by a rule about the unsent", "retry_on(unsent).fixed(1s)",
@@ -76,6 +87,10 @@ BODIES = (
              body="generator", headers=KEY, status=503, content=b"busy", reason="body_not_replayable"),
     scenario("a generator whose connection was lost is not sent again", POLICY, steps.drop(), OK, method="PUT",
              body="generator", fault="closed before the answer", reason="body_not_replayable"),
+    scenario("a generator that was declined is not sent again", POLICY, steps.respond(429, body="slow down"), OK,
+             method="POST", body="generator", status=429, content=b"slow down", reason="body_not_replayable"),
+    scenario("a generator in a POST that failed is not sent again", POLICY, ERROR, OK, method="POST", body="generator",
+             status=500, content=b"broken", reason="not_idempotent"),
     scenario("a generator that nobody has read may wait for who listens", POLICY, method="PUT", body="generator",
              **ALL_REFUSED),
     scenario("a part that is read from a pipe is sent once", POLICY, BUSY, OK, method="PUT", body="multipart of a pipe",
@@ -93,4 +108,23 @@ BODIES = (
     scenario("retries are counted in no header unless asked", POLICY, BUSY, OK, **TWICE, counts=(None, None)),
 )  # fmt: skip
 
-SCENARIOS = METHODS + BODIES
+ENDS = (
+    scenario("a fault that no rule is about ends a call with its history", "retry_on(503).fixed(1s)", BUSY, steps.drop(),
+             **TWICE, fault="closed before the answer", reason="no_rule"),
+    scenario("a fault that a rule gives up on is given up", "give_up_on(network) | retry_on(503).fixed(1s)", steps.drop(),
+             fault="closed before the answer", reason="rule_gave_up"),
+    scenario("attempts are exhausted by faults as by answers", "(retry_on(network).fixed(1s) | retry_on(503)).attempts(2)",
+             steps.drop(),
+             **TWICE, fault="closed before the answer", connections=2, reason="attempts_exhausted"),
+    scenario("a deadline ends a call of faults", "(retry_on(network).fixed(40s).max(9)).within(100s)", steps.drop(),
+             attempts=4, delays=(40.0, 40.0, 18.0), fault="closed before the answer", connections=4,
+             reason="deadline"),
+    scenario("an action is taken before the retry of a rule that calls it", EXPIRED, EXPIRED_STEP, OK, **TWICE,
+             recover={"refresh": lambda: None}),
+    scenario("an action that fails ends the call with the answer", EXPIRED, EXPIRED_STEP, OK, status=401, content=b"expired",
+             recover={"refresh": refresh}, reason="recovery_failed"),
+    scenario("an action that nobody bound ends the call with the answer", EXPIRED, EXPIRED_STEP, OK, status=401,
+             content=b"expired", reason="recovery_failed"),
+)  # fmt: skip
+
+SCENARIOS = METHODS + BODIES + ENDS

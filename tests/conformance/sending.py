@@ -2,8 +2,11 @@
 
 import io
 import json
+from email import message_from_bytes
 
 import attrs
+
+import bide
 
 WHOLE = "whole"
 NOTHING = "nothing"
@@ -14,6 +17,7 @@ OBJECT = {"name": "d\u00e9j\u00e0", "tags": [1, 2.5, None]}
 FORM = {"name": "a b", "tag": "x&y"}
 PART = b"the file, which is sent as one part"
 LARGE = b"z" * 1_000_000
+HUGE = b"z" * 16_000_000  # more than a connection holds on its way
 SECRET = b"b0dy-secret"
 SKIPPED = b"skip"
 
@@ -60,8 +64,24 @@ def arrived(kind, body):
     if kind == "json":
         return WHOLE if json.loads(body) == OBJECT else repr(body)
     if kind.startswith("multipart"):
-        return WHOLE if body.count(PART) == 1 and body.count(b"the note") == 1 else repr(body)
+        return WHOLE if sorted(parts_of(body)) == sorted([PART, b"the note"]) else repr(body)
     return WHOLE if body == wholes.get(kind, BYTES) else repr(body[:80])
+
+
+def parts_of(body):
+    """The contents of a multipart body's parts, read by the standard library."""
+    head = b'Content-Type: multipart/form-data; boundary="' + boundary_of(body) + b'"\r\n\r\n'
+    return [part.get_payload(decode=True) for part in message_from_bytes(head + body).get_payload()]
+
+
+def boundary_of(body):
+    """What stands between the parts of a multipart body: its first line says it."""
+    return body.partition(b"\r\n")[0].removeprefix(b"--")
+
+
+def unmarked(kind, body):
+    """A body without the boundary that each writing of a multipart has for its own."""
+    return body.replace(boundary_of(body), b"") if kind.startswith("multipart") else body
 
 
 @attrs.frozen
@@ -78,12 +98,19 @@ class Ask:
 
 @attrs.frozen
 class Answer:
-    """What the caller got: a status and the content that was read, or an exception."""
+    """What the caller got: a status and the content that was read, and its client's own response or an exception."""
 
     status: int | None = None
     content: bytes = b""
-    error: Exception | None = None
-    history: object = None
+    final: object = None
+
+    @property
+    def error(self):
+        return self.final if isinstance(self.final, Exception) else None
+
+    @property
+    def history(self):
+        return bide.history(self.final)
 
     @property
     def reason(self):

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from deviations import connections_of
 from sending import Ask
 from stepping import cancelled_at
 from variants import VARIANTS
@@ -14,8 +15,6 @@ ASYNC = [variant for variant in VARIANTS if variant.backend is not None]
 ASYNCIO = [variant for variant in ASYNC if variant.backend == "asyncio"]
 OK = steps.respond(body="done")
 MOST = 400  # suspensions; a call that has more does not end
-# httpcore 1 loses a place in its pool when a task is cancelled in some of its awaits, with or without us.
-PLACES = {"httpx-asyncio": 2}
 POLICY = 'retry_on(503 & code("later")).fixed(60s) | retry_on(503, network).fixed(60s)'
 SCRIPTS = {
     "an error that is drained": ("retry_on(503).fixed(60s)", [steps.respond(503, body="busy"), OK]),
@@ -54,7 +53,7 @@ async def cancelled_once(server, variant, policy, at):
     """Cancel a call at a suspension, look for what it leaves, and say whether it completed before."""
     clock = VirtualClock()
     runtime = bide.parse(policy).bind(clock=clock)
-    async with variant.client(runtime, connections=PLACES.get(variant.name, 1)) as client:
+    async with variant.client(runtime, connections=connections_of(variant.name, "cancelled")) as client:
         done = await cancelled_at(at, lambda: client.native(Ask(server.url + "/f")))
         if done.cancelled:
             await left_in_order(variant)

@@ -9,6 +9,7 @@ import httpx
 import httpx2
 import pytest
 import requests
+from deviations import connections_of, warnings_of
 from failing_io import Operations
 from faults import own_error
 from sending import Ask
@@ -20,7 +21,6 @@ from bide.testing import VirtualClock, steps
 OK = steps.respond(body="done")
 SERVER_THREADS = 1  # one may be on its way out
 MOST = 200  # operations; a call that has more does not end
-PLACES = {"requests": 2}  # urllib3 loses a place in its pool when closing a socket fails
 POLICY = 'retry_on(503 & code("later"), 503, network).fixed(1s)'
 SCRIPTS = {
     "a success": [OK],
@@ -39,10 +39,10 @@ OWN = {
 }
 
 
-# When writing a request's body fails on trio, httpx 0.28 leaves that body's generator to the collector.
-@pytest.mark.filterwarnings("ignore:Async generator 'httpx._content.ByteStream:ResourceWarning")
 @pytest.mark.parametrize("script", SCRIPTS)
-@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
+@pytest.mark.parametrize(
+    "variant", [pytest.param(one, id=one.name, marks=warnings_of(one.name)) for one in VARIANTS]
+)
 def test_an_operation_that_fails_is_repeated_or_told_and_leaks_nothing(server, variant, script):
     before = open_files(), threading.active_count()
     kinds, recovered, at, failed = set(), 0, 0, True
@@ -69,7 +69,7 @@ def one_failure(server, variant, at):
         async with variant.client(
             bide.parse(POLICY).bind(clock=VirtualClock()),
             ops=operations,
-            connections=PLACES.get(variant.name, 1),
+            connections=connections_of(variant.name, "closing failed"),
         ) as client:
             answer = await client.send(Ask(server.url + "/f"))
             operations.fail_at = 0

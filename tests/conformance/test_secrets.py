@@ -1,11 +1,12 @@
 """Secrets planted wherever a call can hold one are in nothing that is told of it: logs, notes, events, reprs."""
 
+import base64
 import gc
 import logging
 from pathlib import Path
 
 import pytest
-from sending import Ask
+from sending import SECRET, Ask
 from variants import VARIANTS
 
 import bide
@@ -13,7 +14,8 @@ from bide.engine.call import Call
 from bide.testing import VirtualClock, steps
 
 HOME = str(Path(bide.__file__).parent)
-SECRETS = ("s3cret", "t0ken", "c00kie", "passw0rd", "b0dy", "k3y", "fr4gment", "r3sponse", "h3ader")
+BASIC = base64.b64encode(b"user:passw0rd").decode()
+SECRETS = (BASIC, "s3cret", "t0ken", "c00kie", "passw0rd", "b0dy", "k3y", "fr4gment", "r3sponse", "h3ader")
 HEADERS = (
     ("Authorization", "Bearer t0ken"),
     ("Cookie", "session=c00kie"),
@@ -33,6 +35,9 @@ CALLS = {
     "refused": ("PUT", REFUSED),
 }
 SUCCEEDED = {"recovered"}
+LEFT_OUT = {"sent once": "Idempotency-Key", "userinfo": "Authorization"}
+BY = ("header", "userinfo")  # how the caller says who it is; aiohttp takes but one of them
+ON_THE_WIRE = {"header": "Bearer t0ken", "userinfo": f"Basic {BASIC}"}
 
 
 class Told:
@@ -61,11 +66,12 @@ def leaks(texts):
     return [(secret, text) for text in texts for secret in SECRETS if secret in text]
 
 
+@pytest.mark.parametrize("by", BY)
 @pytest.mark.parametrize("kind", CALLS)
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
-def test_no_secret_is_in_what_is_told_of_a_call(server, variant, kind, caplog):
+def test_no_secret_is_in_what_is_told_of_a_call(server, variant, kind, by, caplog):
     caplog.set_level(logging.DEBUG)
-    told, answer = made(server, variant, kind)
+    told, answer = made(server, variant, kind, by)
     records = [
         record for record in caplog.records if record.name.split(".")[0] == "bide" or HOME in record.pathname
     ]
@@ -82,49 +88,67 @@ def test_no_secret_is_in_what_is_told_of_a_call(server, variant, kind, caplog):
     assert leaks(texts) == []
 
 
+@pytest.mark.parametrize("by", BY)
 @pytest.mark.parametrize("kind", CALLS)
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
-def test_no_secret_is_logged_when_nobody_else_listens(server, variant, kind, caplog):
+def test_no_secret_is_logged_when_nobody_else_listens(server, variant, kind, by, caplog):
     caplog.set_level(logging.DEBUG)
     runtime = bide.parse(POLICY).bind(clock=VirtualClock())
-    answer = sent(server, variant, kind, runtime)
+    answer = sent(server, variant, kind, by, runtime)
     records = [record for record in caplog.records if record.name == "bide" or HOME in record.pathname]
     assert len(records) >= 1
     assert answer.status == 200 or records[-1].levelno == logging.WARNING
     assert leaks(logging.Formatter("%(name)s %(message)s").format(record) for record in records) == []
 
 
-def made(server, variant, kind):
+def made(server, variant, kind, by):
     """Make one call whose every fact is looked at."""
     told = Told()
     policy = bide.give_up_on(bide.when(told.outcome)) | bide.parse(POLICY)
     runtime = policy.bind(clock=VirtualClock(), listeners=[told, *bide.engine.events.default_listeners])
     told.texts += [repr(policy), repr(runtime), str(runtime)]
-    answer = sent(server, variant, kind, runtime)
+    gc.freeze()  # what there is already need not be looked through
+    try:
+        answer = sent(server, variant, kind, by, runtime)
+    finally:
+        gc.unfreeze()
     told.texts += [repr(policy), repr(runtime)]
     return told, answer
 
 
-def sent(server, variant, kind, runtime):
+def sent(server, variant, kind, by, runtime):
     """Send a request that holds a secret wherever it can, by a policy."""
     method, script = CALLS[kind]
-    headers = HEADERS if kind != "sent once" else HEADERS[:3]
+    headers = [pair for pair in HEADERS if not (pair[0] == LEFT_OUT.get(kind) or pair[0] == LEFT_OUT.get(by))]
     url = server.refused_url("/f") if script is REFUSED else server.on("/f", *script).url + "/f"
-    url = url.replace("http://", "http://user:passw0rd@") + "?key=s3cret&b=s3cret#fr4gment"
-    if variant.family == "aiohttp":  # which refuses userinfo beside a header that says the same
-        headers = tuple(pair for pair in headers if pair[0] != "Authorization")
+    url = url.replace("http://", "http://user:passw0rd@") if by == "userinfo" else url
+    url += "?key=s3cret&b=s3cret#fr4gment"
 
     async def main():
         async with variant.client(runtime) as client:
             return await client.send(Ask(url, method, "secret", headers))
 
-    return variant.run(main)
+    answer = variant.run(main)
+    for seen in server.requests:
+        planted(seen, by)
+    return answer
+
+
+def planted(seen, by):
+    """See that the secrets were there to be told, in a request that the server saw."""
+    assert seen.path == "/f?key=s3cret&b=s3cret"
+    assert seen.header("Authorization") == ON_THE_WIRE[by]
+    assert seen.header("Cookie") == "session=c00kie"
+    assert seen.header("X-Api-Key") == "k3y-api"
+    assert seen.body == SECRET
 
 
 def notes(error):
-    """What was added to an exception and to those behind it."""
+    """What was added to an exception and to those behind it, and what those of our own say."""
     found = []
     while error is not None:
         found += getattr(error, "__notes__", [])
+        if type(error).__module__.startswith("bide"):
+            found += [str(error), repr(error)]
         error = error.__cause__
     return found

@@ -1,6 +1,7 @@
 """Many retries through each client: memory, sockets and threads stay as they were."""
 
 import gc
+import math
 import os
 import sys
 import threading
@@ -54,15 +55,17 @@ def test_retries_leave_nothing_behind(server, variant, capsys):
     server.on("/f", one_success_in_ten)
     clock = VirtualClock()
     runtime = bide.parse(POLICY).bind(clock=clock)
-    calls = max(1, RETRIES // A_CALL // ROUNDS)
-    readings, until = [], time.monotonic() + LONGEST
+    calls = math.ceil(RETRIES / A_CALL / ROUNDS)
+    readings, until, retries = [], time.monotonic() + LONGEST, 0
 
     async def main():
+        nonlocal retries
         async with variant.client(runtime) as client:
             for _ in range(ROUNDS):
                 for _ in range(calls):
                     answer = await client.send(Ask(server.url + "/f"))
                     assert (answer.status, answer.content) == (200, b"ok")
+                    retries += len(clock.sleeps)
                     clock.trace.clear()
                     server._seen.clear()  # a server remembers every request that it has seen
                 readings.append(reading())
@@ -72,7 +75,8 @@ def test_retries_leave_nothing_behind(server, variant, capsys):
     variant.run(main, hangs=LONGEST + 60)
     first, last = readings[1], readings[-1]
     with capsys.disabled():
-        sys.stdout.write(figures(variant, calls * A_CALL * ROUNDS, time.monotonic() - began, first, last))
+        sys.stdout.write(figures(variant, retries, time.monotonic() - began, first, last))
+    assert retries >= RETRIES
     assert last.blocks - first.blocks < MORE_BLOCKS
     assert last.resident - first.resident < MORE_RESIDENT
     assert last.files <= first.files
@@ -88,9 +92,9 @@ def one_success_in_ten(seen):
 
 
 def figures(variant, retries, seconds, first, last):
-    """One line for people."""
+    """One line for people: what there was after the second round, and after the last."""
     return (
-        f"\n{variant.name}: {retries} retries in {seconds:.1f} s; memory {last.blocks - first.blocks:+,} blocks, "
-        f"{(last.resident - first.resident) / 1024:+,.0f} KiB resident; "
+        f"\n{variant.name}: {retries:,} retries in {seconds:.0f} s; blocks {first.blocks:,} -> {last.blocks:,}; "
+        f"resident {first.resident // 1024:,} -> {last.resident // 1024:,} KiB; "
         f"files {first.files} -> {last.files}; threads {first.threads} -> {last.threads}"
     )

@@ -1,28 +1,21 @@
-"""Nine ways to send a request by a policy, all with one face, so that a scenario is written once."""
+"""Eleven ways to send a request by a policy: the clients of `clients`, each as it can be run."""
 
 import asyncio
 import gc
-import inspect
-import ssl
+import threading
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 
-import aiohttp
 import anyio
 import attrs
 import httpx
 import httpx2
-import requests
+from clients import AiohttpClient, Client, FunctionClient, HttpxClient, RequestsClient, Setting, finished
 from deviations import not_taken
-from sending import BYTES, FORM, LARGE, OBJECT, SECRET, TEXT, Answer, agenerated, generated, opened
 
-import bide
-from bide.adapters import aiohttp as aiohttp_adapter
 from bide.adapters import httpx as httpx_adapter
 from bide.adapters import httpx2 as httpx2_adapter
-from bide.adapters import requests as requests_adapter
 
-# Loading certificates for each client would take most of the time.
-NO_VERIFICATION = ssl.create_default_context()
 HANGS = 10  # real seconds after which a call that should have ended hangs
 BODIES = frozenset(
     {"none", "bytes", "text", "json", "form", "large", "generator"}
@@ -30,259 +23,15 @@ BODIES = frozenset(
 )
 
 
-@attrs.frozen(kw_only=True)
-class Setting:
-    """How a client is made: by default with a pool of one connection, which a leak would leave waiting for ever."""
-
-    timeout: float = 5.0
-    count_header: str | None = None
-    streams: bool = False
-    connections: int = 1
-    ops: object = None
+NOT_OURS = (
+    "fault-server",
+    "Trio thread",
+)  # trio keeps a thread for a while when its work is done, whosever that was
 
 
-class Client:
-    """An open client; `native` sends and returns its own response, `send` says what came of it."""
-
-    def __init__(self, variant, setting, runtime):
-        self.variant, self.setting, self.runtime = variant, setting, runtime
-
-    async def native(self, ask):
-        raise NotImplementedError
-
-    async def read(self, response, ask):
-        raise NotImplementedError
-
-    def status_of(self, response):
-        return response.status_code
-
-    async def send(self, ask, outer=None):
-        """Send, by an outer policy too if there is one, and read what the ask says."""
-        try:
-            response = await (self.native(ask) if outer is None else self.within(outer, ask))
-            content = await self.read(response, ask)
-        except Exception as error:
-            return Answer(error=error, history=bide.history(error))
-        return Answer(self.status_of(response), content, None, bide.history(response))
-
-    async def within(self, outer, ask):
-        if self.variant.backend is not None:
-            return await outer.acall(self.native, ask)
-        return outer.call(lambda: finished(self.native(ask)))
-
-
-def finished(coroutine):
-    """Run a coroutine that has nothing to wait for."""
-    try:
-        coroutine.send(None)
-    except StopIteration as stop:
-        return stop.value
-    raise AssertionError("a blocking client awaited something")
-
-
-async def settled(value):
-    return await value if inspect.isawaitable(value) else value
-
-
-class HttpxClient(Client):
-    """A client of httpx or httpx2, blocking or not."""
-
-    def arguments(self, ask):
-        made = {
-            "bytes": lambda: {"content": BYTES},
-            "text": lambda: {"content": TEXT},
-            "json": lambda: {"json": OBJECT},
-            "form": lambda: {"data": FORM},
-            "large": lambda: {"content": LARGE},
-            "secret": lambda: {"content": SECRET},
-            "generator": lambda: {"content": agenerated() if self.variant.backend else generated()},
-            "file": lambda: {"content": opened(ask.body)},
-            "file at an offset": lambda: {"content": opened(ask.body)},
-            "multipart": lambda: self.multipart(ask),
-            "multipart of a pipe": lambda: self.multipart(ask),
-        }.get(ask.body, dict)()
-        return {"headers": list(ask.headers), **made}
-
-    @staticmethod
-    def multipart(ask):
-        return {"files": {"file": ("f.txt", opened(ask.body), "text/plain")}, "data": {"note": "the note"}}
-
-    async def native(self, ask):
-        request = self.own.build_request(ask.method, ask.url, **self.arguments(ask))
-        return await settled(self.own.send(request, stream=ask.stream))
-
-    async def read(self, response, ask):
-        if not ask.stream:
-            return response.content
-        try:
-            if self.variant.backend is None:
-                return _joined(response.iter_bytes(), ask)
-            return await _ajoined(response.aiter_bytes(), ask)
-        finally:
-            await settled(response.aclose() if self.variant.backend else response.close())
-
-    async def __aenter__(self):
-        variant, module = self.variant, self.variant.module
-        limits = module.Limits(max_connections=self.setting.connections)
-        inner = variant.pick(module.HTTPTransport, module.AsyncHTTPTransport)(
-            verify=NO_VERIFICATION, limits=limits
-        )
-        if self.setting.ops is not None:
-            self.setting.ops.into_httpx(variant, inner)
-        self.own = variant.pick(module.Client, module.AsyncClient)(
-            transport=self.transport(inner),
-            timeout=self.setting.timeout,
-            trust_env=False,
-            follow_redirects=True,
-            verify=NO_VERIFICATION,
-        )
-        await settled(self.own.__aenter__() if variant.backend else self.own.__enter__())
-        return self
-
-    def transport(self, inner):
-        adapter = self.variant.adapter
-        make = self.variant.pick(adapter.RetryTransport, adapter.AsyncRetryTransport)
-        return make(self.runtime, inner, count_header=self.setting.count_header)
-
-    async def __aexit__(self, *exc_info):
-        await settled(self.own.__aexit__(*exc_info) if self.variant.backend else self.own.__exit__(*exc_info))
-
-
-class FunctionClient(HttpxClient):
-    """A decorated function around a bare httpx client: it builds its request anew each time it is called."""
-
-    def transport(self, inner):
-        return inner
-
-    async def native(self, ask):
-        @self.runtime
-        def send_once(ask, *, token):
-            request = self.own.build_request(ask.method, ask.url, **self.arguments(ask))
-            return self.own.send(request, stream=ask.stream)
-
-        return send_once(ask, token="s3cret-keyword")
-
-
-class RequestsClient(Client):
-    """A session of requests with the adapter mounted."""
-
-    def arguments(self, ask):
-        made = {
-            "bytes": lambda: {"data": BYTES},
-            "text": lambda: {"data": TEXT.encode()},
-            "json": lambda: {"json": OBJECT},
-            "form": lambda: {"data": FORM},
-            "large": lambda: {"data": LARGE},
-            "secret": lambda: {"data": SECRET},
-            "generator": lambda: {"data": generated()},
-            "file": lambda: {"data": opened(ask.body)},
-            "file at an offset": lambda: {"data": opened(ask.body)},
-            "multipart": lambda: HttpxClient.multipart(ask),
-            "multipart of a pipe": lambda: HttpxClient.multipart(ask),
-        }.get(ask.body, dict)()
-        return {"headers": dict(ask.headers), **made}
-
-    async def native(self, ask):
-        return self.own.request(
-            ask.method, ask.url, stream=ask.stream, timeout=self.setting.timeout, **self.arguments(ask)
-        )
-
-    async def read(self, response, ask):
-        if not ask.stream:
-            return response.content
-        with response:
-            return _joined(response.iter_content(None), ask)
-
-    async def __aenter__(self):
-        self.own = requests.Session()
-        self.own.trust_env = False
-        adapter = requests_adapter.RetryAdapter(
-            self.runtime,
-            count_header=self.setting.count_header,
-            pool_maxsize=self.setting.connections,
-            pool_block=True,
-        )
-        if self.setting.ops is not None:
-            self.setting.ops.into_requests(adapter)
-        self.own.mount("http://", adapter)
-        return self
-
-    async def __aexit__(self, *exc_info):
-        self.own.close()
-        gc.collect()  # urllib3 closes a pool when it is collected, and its own exceptions hold it in a circle
-
-
-class AiohttpClient(Client):
-    """A session of aiohttp with the middleware."""
-
-    def arguments(self, ask):
-        made = {
-            "bytes": lambda: {"data": BYTES},
-            "text": lambda: {"data": TEXT},
-            "json": lambda: {"json": OBJECT},
-            "form": lambda: {"data": FORM},
-            "large": lambda: {"data": LARGE},
-            "secret": lambda: {"data": SECRET},
-            "generator": lambda: {"data": agenerated()},
-            "file": lambda: {"data": opened(ask.body)},
-            "file at an offset": lambda: {"data": opened(ask.body)},
-            "multipart": lambda: {"data": self.multipart(ask)},
-            "multipart of a pipe": lambda: {"data": self.multipart(ask)},
-        }.get(ask.body, dict)()
-        return {"headers": list(ask.headers), **made}
-
-    @staticmethod
-    def multipart(ask):
-        form = aiohttp.FormData()
-        form.add_field("file", opened(ask.body), filename="f.txt", content_type="text/plain")
-        form.add_field("note", "the note")
-        return form
-
-    async def native(self, ask):
-        return await self.own.request(ask.method, ask.url, **self.arguments(ask))
-
-    async def read(self, response, ask):
-        try:
-            if not ask.stream:
-                return await response.read()
-            return await _ajoined(response.content.iter_any(), ask)
-        finally:
-            response.close()
-
-    def status_of(self, response):
-        return response.status
-
-    async def __aenter__(self):
-        middleware = aiohttp_adapter.retry_middleware(
-            self.runtime, read_body=not self.setting.streams, count_header=self.setting.count_header
-        )
-        options = {} if self.setting.ops is None else self.setting.ops.for_aiohttp()
-        self.own = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self.setting.connections, **options),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=self.setting.timeout),
-            middlewares=(middleware,),
-        )
-        return self
-
-    async def __aexit__(self, *exc_info):
-        await self.own.close()
-        for _ in range(3):  # its transports close in the loop's next turns
-            await asyncio.sleep(0)
-
-
-def _joined(chunks, ask):
-    return next(iter(chunks))[:1] if ask.first_chunk_only else b"".join(chunks)
-
-
-async def _ajoined(chunks, ask):
-    if ask.first_chunk_only:
-        first = await anext(chunks)
-        with anyio.CancelScope() as scope:  # the generators that httpx left within one another end in order
-            scope.cancel()
-            async for _ in chunks:
-                pass
-        return first[:1]
-    return b"".join([chunk async for chunk in chunks])
+def threads():
+    """The threads that there are, but for those that somebody else may begin or keep."""
+    return {one for one in threading.enumerate() if not one.name.startswith(NOT_OURS)}
 
 
 @attrs.frozen
@@ -295,7 +44,7 @@ class Variant:
 
     name: str
     family: str
-    make: type
+    make: type[Client]
     backend: str | None = None
     module: object = None
     adapter: object = None
@@ -311,21 +60,33 @@ class Variant:
             yield client
 
     def run(self, main, hangs=HANGS):
-        """Run a coroutine function to its end, see that it leaves no task behind, and return what it returns."""
-        if self.backend is None:
-            return finished(main())
+        """
+        Run a coroutine function to its end, and return what it returns.
+
+        See that it leaves no task and no thread behind, and every context variable as it was.
+        """
 
         async def watched():
+            before = dict(copy_context())
+            value = await main()
+            assert dict(copy_context()) == before
+            return value
+
+        async def timed():
             with anyio.fail_after(hangs):
-                value = await main()
+                value = await watched()
             if self.backend == "asyncio":
                 assert asyncio.all_tasks() == {asyncio.current_task()}
             return value
 
+        before = threads()
         try:
-            return anyio.run(watched, backend=self.backend)
+            return finished(watched()) if self.backend is None else anyio.run(timed, backend=self.backend)
         finally:
             gc.collect(0)  # what was left to the collector would warn now
+            for thread in threads() - before:
+                thread.join(HANGS)  # it may be on its way out
+                assert not thread.is_alive(), thread
 
 
 def _httpx_variant(module, adapter, backend):
@@ -341,5 +102,12 @@ VARIANTS = (
     ),
     Variant("requests", "requests", RequestsClient),
     Variant("aiohttp", "aiohttp", AiohttpClient, "asyncio"),
-    Variant("function", "function", FunctionClient, None, httpx, None, BODIES - not_taken("function")),
+    *(
+        Variant(name, "function", FunctionClient, backend, httpx, None, BODIES - not_taken(name))
+        for name, backend in (
+            ("function", None),
+            ("function-asyncio", "asyncio"),
+            ("function-trio", "trio"),
+        )
+    ),
 )

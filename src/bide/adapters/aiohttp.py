@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import warnings
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from contextvars import ContextVar
 from math import inf
 from typing import Any, Final, Unpack
 
@@ -25,7 +25,9 @@ from bide.adapters.http import (
     Selector,
     Source,
     decoded,
-    worth_draining,
+    header_name,
+    key_header,
+    new_key,
 )
 from bide.engine import aloop
 from bide.engine.history import exhausted, history
@@ -33,7 +35,6 @@ from bide.engine.runtime import Runtime
 from bide.engine.settings import Settings
 from bide.engine.timeouts import bounded
 from bide.policy.decision import GiveUp, Reason
-from bide.policy.errors import PolicyError
 from bide.policy.policy import Policy
 
 __all__ = ["RetriesExhausted", "retry_middleware"]
@@ -44,11 +45,13 @@ Middleware = Callable[[aiohttp.ClientRequest, Send], Awaitable[aiohttp.ClientRes
 _REPEATED_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 _REPEATED: Final = (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError)
 _NEVER_REPEATED: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _GZIP: Final = b"\x1f\x8b"
 _EVENTS: Final = "text/event-stream"
 _FIRST_ERROR: Final = 400
 _FIRST_FINAL: Final = 200
+_SAME_METHOD: Final = frozenset({307, 308})
+_redirected: ContextVar[tuple[object, str] | None] = ContextVar("redirected", default=None)
+"""The timer and the key of a request that was redirected: the next hop is a new request, and has the same timer."""
 
 
 class RetriesExhausted(aiohttp.ClientConnectionError):  # says what happened
@@ -64,6 +67,7 @@ def retry_middleware(
     *,
     read_body: bool = True,
     count_header: str | None = None,
+    idempotency_key: bool | str = False,
     **options: Unpack[Options],
 ) -> Middleware:
     """
@@ -74,6 +78,8 @@ def retry_middleware(
         read_body: Read bodies within the attempt, so that one that is cut off is an outcome; False keeps streaming.
             An event stream is never read.
         count_header: A request header that tells how many attempts came before, such as "X-Retry-Count".
+        idempotency_key: True, or the name of a header, to send a new key with each call of a method such as POST, the
+            same with all its attempts and redirects, so that it may be repeated.
         **options: What `policy.bind` takes: clock, rng, listeners, name.
 
     A session's `ClientTimeout(total=...)`, 300 s when not said, covers all attempts and the waits between them.
@@ -82,49 +88,73 @@ def retry_middleware(
         PolicyError: not a policy; or one that is unbounded, or asks for what is not available yet; not the name of a
             header.
     """
-    if count_header is not None and not _TOKEN.fullmatch(count_header):
-        raise PolicyError(f"{count_header!r:.40} is no header name")
+    count_header = header_name(count_header)
+    header = key_header(idempotency_key)
     selector = Selector(policy, **options)
 
     async def retry(request: aiohttp.ClientRequest, send: Send) -> aiohttp.ClientResponse:
         settings = selector.settings(request.method, request.url)
         if settings is None:
             return await send(request)
-        call = MiddlewareCall(settings, request, send, read_body=read_body, count_header=count_header)
+        key = _key_of(request, header)
+        if key is not None:
+            request.headers[str(header)] = key
+        call = MiddlewareCall(
+            settings, request, header, selector, send, read_body=read_body, count_header=count_header
+        )
         try:
-            return await aloop.run(call, call.send)
+            response = await aloop.run(call, call.send)
         except _REPEATED as error:
             if call.is_silent_about(error):
                 raise
             raise RetriesExhausted(str(error)) from error
+        if key is not None and response.status in _SAME_METHOD:
+            _redirected.set((_timer_of(request), key))
+        return response
 
     return retry
+
+
+def _key_of(request: aiohttp.ClientRequest, header: str | None) -> str | None:
+    """Return the idempotency key that a request is to get: the key of what it is a redirect of, or a new one."""
+    key = new_key(header, request.method, request.headers)
+    if key is None:
+        return None
+    timer, left = _redirected.get() or (None, key)
+    _redirected.set(None)
+    return left if timer is not None and timer is _timer_of(request) else key
+
+
+def _timer_of(request: aiohttp.ClientRequest) -> Any:
+    """Return the timer of a call's total timeout, which is one and the same in all requests of the call."""
+    return getattr(request, "_timer", None)
 
 
 class MiddlewareCall(RequestCall):
     """One request through the middleware: its body's payload rewinds itself, if it can."""
 
-    __slots__ = ("_body", "_count_header", "_read_body", "_request", "_send")
+    __slots__ = ("_count_header", "_read_body", "_request", "_send")
 
     def __init__(
         self,
         settings: Settings,
         request: aiohttp.ClientRequest,
+        header: str | None,
+        selector: Selector,
         send: Send,
         *,
         read_body: bool,
         count_header: str | None,
     ) -> None:
-        super().__init__(settings, request.method, request.url, request.headers)
+        super().__init__(settings, request.method, request.url, request.headers, header, selector)
         self._request = request
         self._send = send
         self._read_body = read_body
         self._count_header = count_header
-        self._body: bytes | None = None
 
     async def send(self) -> aiohttp.ClientResponse:
         """Return the response to one attempt, its body read as far as somebody asks about it."""
-        self._body = None
+        self.peeked = None
         if self.attempt > 1:
             await self._make_ready()
         allowed = self.time_allowed()
@@ -133,8 +163,9 @@ class MiddlewareCall(RequestCall):
         return await bounded(self.settings.clock, allowed, self._attempt)
 
     async def _make_ready(self) -> None:
-        """Wait until nothing of the attempt before is being sent any more, and expect a new "100 Continue"."""
+        """Wait until nothing of the attempt before is being sent any more; put in what a recovery renewed; expect anew."""
         await self._request.close()
+        self._request.headers.update(self.renewed_headers())
         if getattr(self._request, "_continue", None) is not None:
             self._request.update_expect_continue(expect=True)
 
@@ -169,7 +200,7 @@ class MiddlewareCall(RequestCall):
         if status in NEW_CONNECTION and status in self.settings.statuses:
             _hang_up(self._request, response)
         if status in self.settings.body_statuses:
-            self._body = await _peek(response, self.headers_of(response))
+            self.peeked = await _peek(response, self.headers_of(response))
         wanted = self._read_body and status >= _FIRST_FINAL and response.content_type != _EVENTS
         if wanted and (status < _FIRST_ERROR or status not in self.settings.statuses):
             await _read_whole(response)
@@ -202,19 +233,15 @@ class MiddlewareCall(RequestCall):
     def headers_of(self, response: Any) -> list[tuple[str, str]]:
         return list(response.headers.items())
 
-    def peeked(self, response: Any) -> bytes | None:
-        return self._body
+    async def adrain(self, response: Any) -> None:
+        async with asyncio.timeout(DRAIN_PATIENCE):
+            await _read(response, DRAINED)
+
+    async def aclose(self, response: Any) -> None:
+        response.close()  # a connection whose response was read to its end has gone back to the pool already
 
     async def arelease(self) -> None:
-        response: Any = self.rejected
-        self.rejected = self._body = None
-        try:
-            if self.method == "HEAD" or worth_draining(response.status, self.headers_of(response)):
-                with suppress(Exception):  # what a rejected response still does wrong is nobody's business
-                    async with asyncio.timeout(DRAIN_PATIENCE):
-                        await _read(response, DRAINED)
-        finally:
-            response.close()  # a connection whose response was read to its end has gone back to the pool already
+        await super().arelease()
         if self._out_of_time():
             raise TimeoutError
 
@@ -224,7 +251,7 @@ class MiddlewareCall(RequestCall):
 
         It interrupts once. When aiohttp's own reading has turned that into a `TimeoutError`, nothing stops us but us.
         """
-        return bool(getattr(getattr(self._request, "_timer", None), "_cancelled", False))
+        return bool(getattr(_timer_of(self._request), "_cancelled", False))
 
 
 def _replayable(body: Any) -> bool:

@@ -1,24 +1,49 @@
-"""What the adapters share: which policy a request gets, a request's call, peeking into bodies, draining responses."""
+"""What the adapters share: a request's call, its idempotency key, and the reading and draining of bodies."""
 
 from __future__ import annotations
 
 import zlib
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
-from functools import lru_cache, partial
-from typing import Any, Final, Protocol, TypedDict, Unpack
+from contextlib import suppress
+from functools import lru_cache
+from io import BytesIO, RawIOBase
+from math import inf
+from typing import Any, Final
+from uuid import uuid4
 
+from bide.adapters.selecting import Options, Selector, Source
 from bide.engine.call import Call
-from bide.engine.clock import Clock, RandomSource
-from bide.engine.events import Listener
+from bide.engine.clock import SYSTEM_CLOCK
 from bide.engine.history import exhausted
 from bide.engine.nesting import tick
+from bide.engine.pacing import Place
 from bide.engine.readers import has_key
-from bide.engine.runtime import Runtime, bind
 from bide.engine.settings import Settings
-from bide.policy.errors import PolicyError
-from bide.policy.outcome import Outcome
-from bide.policy.policy import Policy
+from bide.policy.errors import PolicyError, shown
+from bide.policy.outcome import IDEMPOTENT_METHODS, Outcome
+from bide.policy.params import is_token
+
+__all__ = [
+    "DRAINED",
+    "DRAIN_PATIENCE",
+    "KEY_HEADER",
+    "NEW_CONNECTION",
+    "PEEKED",
+    "Ahead",
+    "Options",
+    "RequestCall",
+    "Selector",
+    "Source",
+    "decoded",
+    "drain",
+    "header_name",
+    "key_header",
+    "new_key",
+    "read_ahead",
+    "shortened",
+    "worth_draining",
+]
 
 DRAINED: Final = 65_536
 """Bytes of a rejected response that are read so that its connection can be used again; past them it is closed."""
@@ -28,81 +53,86 @@ DRAIN_PATIENCE: Final = 0.5
 """Real seconds that reading it may take; past them it is closed."""
 NEW_CONNECTION: Final = frozenset({408, 421})
 """Statuses after which the next attempt gets another connection."""
+KEY_HEADER: Final = "Idempotency-Key"
 _SHORTEST_TIMEOUT: Final = 0.001
-_MOST_BOUND: Final = 256
 _GZIP: Final = b"\x1f\x8b"
+_AT_ONCE: Final = 16_384
 
 
-class Source(Protocol):
-    """Where policies come from, one for each endpoint: `bide.Routes`, a `bide.Strategy`, or yours."""
-
-    def policy_for(self, method: str, url: str) -> Policy | None:
-        """Return the policy for a request, or None when it is to be sent once, whatever comes of it."""
-        ...
-
-
-class Options(TypedDict, total=False):
-    """What `policy.bind` takes, said to an adapter."""
-
-    clock: Clock | None
-    rng: RandomSource | None
-    listeners: list[Listener] | None
-    name: str | None
-
-
-class Selector:
+def header_name(name: object) -> str | None:
     """
-    Choose the policy for each request, and bind each policy once.
+    Return the name of a header as it was given, or None for None.
 
     Raises:
-        PolicyError: neither a policy nor a source of policies; or options beside a runtime, which has its own.
+        PolicyError: it is no header name.
     """
-
-    __slots__ = ("_bound", "_only", "_source")
-
-    def __init__(self, policy: Policy | Runtime | Source, **options: Unpack[Options]) -> None:
-        self._only: Settings | None = None
-        self._source: Source | None = None
-        self._bound: Callable[[Policy], Settings] = lru_cache(_MOST_BOUND)(partial(_bound, options))
-        if isinstance(policy, Runtime):
-            if options:
-                raise PolicyError("a runtime is bound already: say these options to policy.bind(...)")
-            self._only = policy.settings
-        elif isinstance(policy, Policy):
-            self._only = _bound(options, policy)
-        elif callable(getattr(policy, "policy_for", None)):
-            self._source = policy
-        else:
-            raise PolicyError(f"an adapter takes a policy, routes or a strategy; got {policy!r:.60}")
-
-    def settings(self, method: str, url: object) -> Settings | None:
-        """Return the bound policy of a request; None when its endpoint has none."""
-        if self._source is None:
-            return self._only
-        policy = self._source.policy_for(method, str(url))
-        return None if policy is None else self._bound(policy)
+    if name is None:
+        return None
+    if not isinstance(name, str) or not is_token(name):
+        raise PolicyError(f"{name!r:.40} is no header name")
+    return name
 
 
-def _bound(options: Options, policy: Policy) -> Settings:
-    return bind(policy, **options).settings
+def key_header(option: object) -> str | None:
+    """
+    Return the header that an adapter's `idempotency_key=` names: `True` is "Idempotency-Key", `False` is None, no keys.
+
+    Raises:
+        PolicyError: neither True nor False nor the name of a header.
+    """
+    if isinstance(option, bool):
+        return KEY_HEADER if option else None
+    if not isinstance(option, str):
+        raise PolicyError(f"idempotency_key takes True, False or the name of a header; got {shown(option)}")
+    return header_name(option)
+
+
+def new_key(header: str | None, method: str, headers: Iterable[str]) -> str | None:
+    """
+    Return an idempotency key for a request that needs one, or None: its method is idempotent, or it carries one.
+
+    A key is for one call. Put it where every attempt sends it, and whatever the client sends again by itself; and see
+    that the user's next call, perhaps with the same request object, does not carry it too.
+
+    Args:
+        header: The header that it would go into, from `key_header`; None when no keys are asked for.
+        method: The request's method.
+        headers: The names of the headers that the request carries.
+    """
+    if header is None or method.upper() in IDEMPOTENT_METHODS or has_key(headers, header):
+        return None
+    return str(uuid4())
 
 
 class RequestCall(Call):
     """
     One request's use of a policy: its outcomes know the request, and its bodies are sent again or not at all.
 
-    `url` and `headers` are read when an outcome is asked about them, and not before.
+    `url` and `headers` are read when an outcome is asked about them, and not before. `key_header` is a header that
+    counts as an idempotency key, beside the usual names. `peeked` is the beginning of a response's body, decoded, if
+    it was read ahead in this attempt: a subclass sets it, for responses in `settings.body_statuses`.
     """
 
-    __slots__ = ("_headers", "_url", "method")
+    __slots__ = ("_key_header", "_place", "_url", "headers", "method", "peeked")
 
-    def __init__(self, settings: Settings, method: str, url: object, headers: Iterable[str]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        method: str,
+        url: object,
+        headers: Iterable[str],
+        key_header: str | None = None,
+        selector: Selector | None = None,
+    ) -> None:
         started = settings.clock.monotonic() if settings.needs_clock else None
         super().__init__(settings, _named(method), started)
         self.since = tick()
         self.method = method
         self._url = url
-        self._headers = headers
+        self.headers: Any = headers
+        self._key_header = key_header
+        self._place = None if selector is None or settings.pacer is None else selector.place(method, url)
+        self.peeked: bytes | None = None
 
     @abstractmethod
     def replayable(self) -> bool:
@@ -116,21 +146,61 @@ class RequestCall(Call):
     def headers_of(self, response: Any) -> list[tuple[str, str]]:
         """Return a response's headers, repeats kept."""
 
-    @abstractmethod
-    def peeked(self, response: Any) -> bytes | None:
-        """Return the beginning of a response's body, decoded, if it was read ahead."""
+    def place(self) -> Place:
+        return super().place() if self._place is None else self._place
+
+    def renewed_headers(self) -> dict[str, str]:
+        """Return the headers that the last recovery returned, for the request to be sent with from now on."""
+        items = getattr(self.renewed, "items", None)
+        return {} if items is None else {str(name): str(value) for name, value in items()}
+
+    def drain(self, response: Any) -> None:
+        """Read what is left of a rejected response, if that is little: `DRAINED` bytes, `DRAIN_PATIENCE` seconds."""
+
+    def close(self, response: Any) -> None:
+        """Give the connection of a rejected response back, or close it if there is more to read."""
+
+    async def adrain(self, response: Any) -> None:
+        """Do as `drain` does, in an asynchronous client."""
+
+    async def aclose(self, response: Any) -> None:
+        """Do as `close` does, in an asynchronous client."""
+
+    def worth_draining(self, response: Any) -> bool:
+        """Tell whether reading a rejected response to its end may save its connection for the next attempt."""
+        return self.method == "HEAD" or worth_draining(self.status_of(response), self.headers_of(response))
+
+    def release(self) -> None:
+        response, self.rejected, self.peeked = self.rejected, None, None
+        try:
+            if self.worth_draining(response):
+                with suppress(Exception):  # what a rejected response still does wrong is nobody's business
+                    self.drain(response)
+        finally:
+            with suppress(Exception):
+                self.close(response)
+
+    async def arelease(self) -> None:
+        response, self.rejected, self.peeked = self.rejected, None, None
+        try:
+            if self.worth_draining(response):
+                with suppress(Exception):  # what a rejected response still does wrong is nobody's business
+                    await self.adrain(response)
+        finally:
+            with suppress(Exception):
+                await self.aclose(response)
 
     def failed(self, error: Exception) -> bool:
         return self._goes_on(self._outcome(error=error, exhausted=exhausted(error, self.since)), error)
 
     def returned(self, value: Any) -> bool:
         status = self.status_of(value)
-        if self.attempt == 1 and status not in self.settings.statuses:
+        if self.attempt == 1 and status not in self.settings.statuses and self.settings.pacer is None:
             return False
         outcome = self._outcome(
             status=status,
             headers=self.headers_of(value),
-            body=self.peeked(value),
+            body=self.peeked,
             exhausted=exhausted(value, self.since),
         )
         return self.judged(outcome, value)
@@ -139,15 +209,16 @@ class RequestCall(Call):
         return Outcome(
             method=self.method,
             url=str(self._url),
-            idempotency_key=has_key(self._headers),
+            idempotency_key=has_key(self.headers, self._key_header),
             replayable=self.replayable(),
             elapsed=self._took(),
             **facts,
         )
 
-    def shrunk(self, seconds: float | None) -> float:
-        """Return a client's timeout, shortened to the time that the policy allows an attempt which begins now."""
-        return shortened(seconds, self.time_allowed())
+    def shrunk(self, seconds: float | None) -> float | None:
+        """Return a client's timeout (None: it has none), shortened to what the policy allows an attempt begun now."""
+        allowed = self.time_allowed()
+        return seconds if allowed == inf else shortened(seconds, allowed)
 
 
 def shortened(seconds: float | None, allowed: float) -> float:
@@ -174,6 +245,59 @@ def worth_draining(status: int, headers: list[tuple[str, str]]) -> bool:
         if name.lower() == "content-length" and value.isdecimal() and value.isascii():
             return len(value) <= len(str(DRAINED)) and int(value) <= DRAINED
     return True
+
+
+def drain(read: Callable[[int], bytes], wait_at_most: Callable[[float], object]) -> None:
+    """
+    Read a body to its end, if that is near: 64 KiB and half a second at most.
+
+    Args:
+        read: Returns what has come, up to so many bytes, and nothing at the end.
+        wait_at_most: Bounds the next reading to so many seconds.
+    """
+    until = SYSTEM_CLOCK.monotonic() + DRAIN_PATIENCE
+    left = DRAINED + 1
+    while left > 0 and (patience := until - SYSTEM_CLOCK.monotonic()) > 0:
+        wait_at_most(patience)
+        chunk = read(min(left, _AT_ONCE))
+        if not chunk:
+            break
+        left -= len(chunk)
+
+
+def read_ahead(read: Callable[[int], bytes]) -> tuple[bytes, bool]:
+    """Return the beginning of a body, enough for `decoded`, and whether that is all of it; `read` as for `drain`."""
+    parts: list[bytes] = []
+    left = PEEKED + 1
+    while left > 0 and (part := read(left)):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts), left > 0
+
+
+class Ahead(RawIOBase):
+    """
+    A body that was read ahead and is put back, as a file: first its beginning, then the rest, as it comes.
+
+    `read` as for `drain`; `close` is what closing the file does. `io.BufferedReader` makes a file with `read1` of it.
+    """
+
+    def __init__(self, beginning: bytes, read: Callable[[int], bytes], close: Callable[[], object]) -> None:
+        super().__init__()
+        self._beginning, self._read, self._close = BytesIO(beginning), read, close
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        chunk = self._beginning.read(len(buffer)) or self._read(len(buffer))
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self._close()
 
 
 def decoded(raw: bytes, headers: list[tuple[str, str]]) -> bytes | None:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar, Unpack
 
 import httpx2
 
-from bide.adapters import httpx_bodies, httpx_like
+from bide.adapters import httpx_bodies, httpx_client, httpx_install, httpx_like
 from bide.adapters.http import Options, Selector, Source
 from bide.engine.runtime import Runtime
 from bide.policy.policy import Policy
@@ -48,23 +48,53 @@ class AsyncRetryTransport(httpx_like.AsyncTransport, httpx2.AsyncBaseTransport):
         return httpx2.AsyncHTTPTransport()
 
 
+class _ClientSeam(httpx_client.SyncClientSeam):
+    """What stands in the place of `Client.send`."""
+
+    module = httpx2
+    stream_class = _Replayed
+
+
+class _AsyncClientSeam(httpx_client.AsyncClientSeam):
+    """What stands in the place of `AsyncClient.send`."""
+
+    module = httpx2
+    stream_class = _AsyncReplayed
+
+
 def install(
     client: ClientT,
     policy: Policy | Runtime | Source,
     *,
+    seam: httpx_install.SeamName = "transport",
     count_header: str | None = None,
+    idempotency_key: bool | str = False,
     **options: Unpack[Options],
 ) -> ClientT:
     """
     Return the same client, retrying by a policy; its proxies, mounts, limits and certificates stay as they are.
 
+    Args:
+        client: A `Client` or an `AsyncClient`.
+        policy: A policy, a runtime from `policy.bind(...)`, or a source of policies: `Routes`, a `Strategy`.
+        seam: What an attempt is. "transport": one exchange, inside redirects and the auth flow. "client": all that
+            `client.send` does, with fresh credentials and cookies, and with the reading of the body.
+        count_header: A request header that tells how many attempts came before, such as "X-Retry-Count".
+        idempotency_key: True, or the name of a header, to send a new key with each call of a method such as POST, the
+            same on all its attempts; such a call may then be repeated.
+        **options: What `policy.bind` takes: clock, rng, listeners, name.
+
     Raises:
-        PolicyError: the client retries already, or is no client of httpx2; not a policy; not the name of a header.
+        PolicyError: the client retries already, or is no client of httpx2; no such seam; not a policy; not the name of
+            a header.
     """
     if isinstance(client, httpx2.AsyncClient):
-        make: type[httpx_like.Transport] = AsyncRetryTransport
+        seams: dict[str, Any] = {"transport": AsyncRetryTransport, "client": _AsyncClientSeam}
     elif isinstance(client, httpx2.Client):
-        make = RetryTransport
+        seams = {"transport": RetryTransport, "client": _ClientSeam}
     else:
-        raise httpx_like.refused(client, "httpx2")
-    return httpx_like.install(client, Selector(policy, **options), make, count_header=count_header)
+        raise httpx_install.refused(client, "httpx2")
+    selector = Selector(policy, **options)
+    return httpx_install.install(
+        client, seam, seams, selector, count_header=count_header, idempotency_key=idempotency_key
+    )

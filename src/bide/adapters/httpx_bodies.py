@@ -8,7 +8,7 @@ from importlib import import_module
 from socket import SHUT_RDWR
 from typing import Any, Final
 
-from bide.adapters.http import DRAINED, PEEKED, decoded
+from bide.adapters.http import DRAINED, NEW_CONNECTION, PEEKED, decoded
 from bide.engine.clock import SYSTEM_CLOCK
 
 _MOST_CHUNKS: Final = 65_536
@@ -27,6 +27,11 @@ class Replayed:
 
     def close(self) -> None:
         self._stream.close()
+
+    @property
+    def elapsed(self) -> Any:
+        """What httpx2 asks of a response's stream: how long it all took, once it is closed."""
+        return getattr(self._stream, "elapsed", None)
 
 
 class AsyncReplayed:
@@ -48,6 +53,11 @@ class AsyncReplayed:
         finally:
             await self._stream.aclose()
 
+    @property
+    def elapsed(self) -> Any:
+        """What httpx2 asks of a response's stream: how long it all took, once it is closed."""
+        return getattr(self._stream, "elapsed", None)
+
 
 def peek(response: Any, stream_class: Any) -> bytes | None:
     """Return a body that is read ahead and put back; None when it is too long, or in no coding that is read here."""
@@ -62,6 +72,9 @@ def peek(response: Any, stream_class: Any) -> bytes | None:
             left -= len(chunk)
             if left < 0:
                 break
+        else:
+            if response.status_code not in NEW_CONNECTION:  # else it is hung up first
+                response.stream.close()  # a recovery may need the connection
     except BaseException:
         with suppress(Exception):
             response.close()
@@ -83,6 +96,9 @@ async def apeek(response: Any, stream_class: Any) -> bytes | None:
             left -= len(chunk)
             if left < 0:
                 break
+        else:
+            if response.status_code not in NEW_CONNECTION:  # else it is hung up first
+                await response.stream.aclose()  # a recovery may need the connection
     except BaseException:
         with suppress(Exception):
             await response.aclose()
@@ -102,18 +118,19 @@ def _in_memory(response: Any) -> bytes | None:
     return content if content is not None and len(content) <= PEEKED else None
 
 
-def drain(stream: Iterable[bytes], seconds: float) -> None:
-    """Read a body to its end, if that is near: 64 KiB and these real seconds at most."""
+def drain(stream: Iterable[bytes], seconds: float) -> bool:
+    """Read a body to its end, if that is near: 64 KiB and these real seconds at most; tell whether it was."""
     left = DRAINED
     until = SYSTEM_CLOCK.monotonic() + seconds
     for chunk in stream:
         left -= len(chunk)
         if left < 0 or SYSTEM_CLOCK.monotonic() > until:
-            break
+            return False
+    return True
 
 
-async def adrain(stream: AsyncIterable[bytes], seconds: float) -> None:
-    """Read a body to its end, if that is near: 64 KiB and these real seconds at most."""
+async def adrain(stream: AsyncIterable[bytes], seconds: float) -> bool:
+    """Read a body to its end, if that is near: 64 KiB and these real seconds at most; tell whether it was."""
     left = DRAINED
     chunks = aiter(stream)
     with import_module("anyio").move_on_after(seconds):
@@ -121,7 +138,10 @@ async def adrain(stream: AsyncIterable[bytes], seconds: float) -> None:
             left -= len(chunk)
             if left < 0:
                 break
+        else:
+            return True
     await _end(chunks)
+    return False
 
 
 async def _end(chunks: AsyncIterator[bytes]) -> None:
@@ -142,10 +162,29 @@ async def _end(chunks: AsyncIterator[bytes]) -> None:
             await close()
 
 
+def shares_its_connection(response: Any) -> bool:
+    """Tell whether other requests may be under way on a response's connection: on one of HTTP/2."""
+    return bool(response.extensions.get("http_version") == b"HTTP/2")
+
+
 def hang_up(response: Any) -> None:
-    """Make sure that the connection of a response is not used again, even if the response was read to its end."""
-    network = response.extensions.get("network_stream")
-    version = response.extensions.get("http_version", b"")
-    if network is not None and version.startswith(b"HTTP/1"):  # other requests share a connection of HTTP/2
-        with suppress(Exception):
-            network.get_extra_info("socket").shutdown(SHUT_RDWR)
+    """
+    Make sure that the connection of a response is not used again, even if the response was read to its end.
+
+    One of HTTP/2 goes on for the requests that are under way there, and is closed with the last of them.
+    """
+    with suppress(Exception):
+        if shares_its_connection(response):
+            connection = _connection_of(response.stream)
+            connection._used_all_stream_ids = True  # noqa: SLF001  # there is no public way
+            if connection.is_idle():
+                connection._expire_at = 0.0  # noqa: SLF001
+        else:
+            response.extensions["network_stream"].get_extra_info("socket").shutdown(SHUT_RDWR)
+
+
+def _connection_of(stream: Any) -> Any:
+    """Return httpcore's connection beneath a response's stream, in whatever the stream is wrapped."""
+    while not hasattr(stream, "_httpcore_stream"):
+        stream = stream._stream  # noqa: SLF001
+    return stream._httpcore_stream._stream._connection  # noqa: SLF001

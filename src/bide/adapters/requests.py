@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from math import inf
 from typing import Any, Final, Unpack
 
@@ -18,15 +17,18 @@ from urllib3.util import Timeout
 
 from bide.adapters.http import (
     NEW_CONNECTION,
-    PEEKED,
     Options,
     RequestCall,
     Selector,
     Source,
     decoded,
-    worth_draining,
+    header_name,
+    key_header,
+    new_key,
+    read_ahead,
 )
-from bide.adapters.requests_bodies import Ahead, drain, let_go, lines_of, part_from, socket_of
+from bide.adapters.requests_bodies import drain_raw, let_go, lines_of, part_from, put_back, socket_of
+from bide.adapters.selecting import shared
 from bide.engine import loop
 from bide.engine.history import exhausted
 from bide.engine.runtime import Runtime
@@ -37,8 +39,9 @@ from bide.policy.policy import Policy
 
 __all__ = ["RetryAdapter", "install"]
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FIRST_ERROR: Final = 400
+_SAME_METHOD: Final = frozenset({307, 308})
+_LEFT: Final = "bide.idempotency_key"
 
 
 class RetryAdapter(HTTPAdapter):
@@ -48,13 +51,14 @@ class RetryAdapter(HTTPAdapter):
     It pickles with its policy. A body that is cut off is an outcome like any other, unless `stream=True`.
     """
 
-    __attrs__ = [*HTTPAdapter.__attrs__, "policy", "count_header", "options"]  # noqa: RUF012  # as requests has it
+    __attrs__ = [*HTTPAdapter.__attrs__, "policy", "count_header", "idempotency_key", "options"]  # noqa: RUF012  # as requests has it
 
     def __init__(
         self,
         policy: Policy | Runtime | Source,
         *,
         count_header: str | None = None,
+        idempotency_key: bool | str = False,
         pool_connections: int = 10,
         pool_maxsize: int = 10,
         pool_block: bool = False,
@@ -66,6 +70,8 @@ class RetryAdapter(HTTPAdapter):
         Args:
             policy: A policy, a runtime from `policy.bind(...)`, or a source of policies: `Routes`, a `Strategy`.
             count_header: A request header that tells how many attempts came before, such as "X-Retry-Count".
+            idempotency_key: True, or the name of a header, to send a new key with each call of a method such as POST, the
+                same with all its attempts and redirects, so that it may be repeated.
             pool_connections: As in `HTTPAdapter`.
             pool_maxsize: As in `HTTPAdapter`.
             pool_block: As in `HTTPAdapter`.
@@ -75,17 +81,18 @@ class RetryAdapter(HTTPAdapter):
             PolicyError: not a policy; or one that is unbounded, or asks for what is not available yet; not the name
                 of a header.
         """
-        if count_header is not None and not _TOKEN.fullmatch(count_header):
-            raise PolicyError(f"{count_header!r:.40} is no header name")
         self.policy = policy
-        self.count_header = count_header
+        self.count_header = header_name(count_header)
+        self.idempotency_key = idempotency_key
+        self.key_header = key_header(idempotency_key)
         self.options = options
-        self._selector = Selector(policy, **options)
+        self.selector = Selector(policy, **options)
         super().__init__(pool_connections, pool_maxsize, pool_block=pool_block)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._selector = Selector(self.policy, **self.options)
+        self.key_header = key_header(self.idempotency_key)
+        self.selector = Selector(self.policy, **self.options)
 
     def send(
         self,
@@ -104,11 +111,30 @@ class RetryAdapter(HTTPAdapter):
         """
         if _repeats(self):
             raise PolicyError("this adapter has max_retries beside its policy; put all rules into one policy")
-        settings = self._selector.settings(str(request.method), request.url)
+        settings = self.selector.settings(str(request.method), request.url)
         if settings is None:
             return self.send_once(request, stream, timeout, verify, cert, proxies)
-        call = AdapterCall(self, settings, request, stream=stream, timeout=timeout)
-        return loop.run(call, call.send, verify, cert, proxies)
+        keyed = self._keyed(request)
+        call = AdapterCall(self, settings, keyed, stream=stream, timeout=timeout)
+        response = loop.run(call, call.send, verify, cert, proxies)
+        if keyed is not request and response.status_code in _SAME_METHOD:
+            request.hooks[_LEFT] = keyed.headers[self.key_header]
+        return response
+
+    def _keyed(self, request: Any) -> Any:
+        """
+        Return the request, or a copy with an idempotency key: the key of what it is a redirect of, or a new one.
+
+        The caller may send the request again, and then it is another call: the request itself gets no key. A session
+        builds a redirect from it, and only its hooks are the redirect's too: there the key is left, to be taken once.
+        """
+        left = request.hooks.pop(_LEFT, None)
+        key = new_key(self.key_header, request.method, request.headers)
+        if key is None:
+            return request
+        keyed = request.copy()
+        keyed.headers[self.key_header] = left or key
+        return keyed
 
     def send_once(
         self,
@@ -128,25 +154,27 @@ class RetryAdapter(HTTPAdapter):
 class AdapterCall(RequestCall):
     """One request through an adapter: for each attempt the body is rewound and the timeouts are shortened."""
 
-    __slots__ = ("_adapter", "_body", "_looked", "_request", "_stream", "_timeout", "_untouched")
+    __slots__ = ("_adapter", "_looked", "_request", "_stream", "_timeout", "_untouched")
 
     def __init__(
         self, adapter: RetryAdapter, settings: Settings, request: Any, *, stream: bool, timeout: Any
     ) -> None:
-        super().__init__(settings, str(request.method), request.url, request.headers)
+        header = adapter.key_header
+        super().__init__(
+            settings, str(request.method), request.url, request.headers, header, adapter.selector
+        )
         self._adapter = adapter
         self._request = request
         self._stream = stream
         self._timeout = timeout
         self._untouched = True
         self._looked = False
-        self._body: bytes | None = None
 
     def send(self, verify: Any, cert: Any, proxies: Any) -> requests.Response:
         """Return the response to one attempt, its body read as far as somebody asks about it."""
         request = self._counted()
         timeout = self._shortened()
-        self._looked, self._body = False, None
+        self._looked, self.peeked = False, None
         try:
             response = self._adapter.send_once(request, self._stream, timeout, verify, cert, proxies)
         except requests.RequestException as error:
@@ -165,11 +193,13 @@ class AdapterCall(RequestCall):
 
     def _counted(self) -> Any:
         """Return the request, or a copy of it that tells how many attempts came before."""
-        name = self._adapter.count_header
-        if name is None or self.attempt == 1:
+        name, renewed = self._adapter.count_header, self.renewed_headers()
+        if self.attempt == 1 or (name is None and not renewed):
             return self._request
         request = self._request.copy()
-        request.headers[name] = str(self.attempt - 1)
+        request.headers.update(renewed)
+        if name is not None:
+            request.headers[name] = str(self.attempt - 1)
         return request
 
     def _shortened(self) -> Any:
@@ -184,7 +214,7 @@ class AdapterCall(RequestCall):
         """Read what a rule asks about, and the whole of a body that no rule may reject; a session reads it too late."""
         status = response.status_code
         if status in self.settings.body_statuses:
-            self._looked, self._body = True, _peek(response)
+            self._looked, self.peeked = True, _peek(response)
         if not self._stream and (status < _FIRST_ERROR or status not in self.settings.statuses):
             _ = response.content
 
@@ -213,20 +243,14 @@ class AdapterCall(RequestCall):
     def headers_of(self, response: Any) -> list[tuple[str, str]]:
         return lines_of(response)
 
-    def peeked(self, response: Any) -> bytes | None:
-        return self._body
+    def worth_draining(self, response: Any) -> bool:
+        return not self._looked and super().worth_draining(response)
 
-    def release(self) -> None:
-        response: Any = self.rejected
-        self.rejected = self._body = None
-        try:
-            if not self._looked and (
-                self.method == "HEAD" or worth_draining(response.status_code, lines_of(response))
-            ):
-                with suppress(Exception):  # what a rejected response still does wrong is nobody's business
-                    drain(response.raw)
-        finally:
-            let_go(response)
+    def drain(self, response: Any) -> None:
+        drain_raw(response.raw)
+
+    def close(self, response: Any) -> None:
+        let_go(response)
 
 
 def _peek(response: Any) -> bytes | None:
@@ -236,16 +260,10 @@ def _peek(response: Any) -> bytes | None:
         return None
     if response.status_code in NEW_CONNECTION:
         part_from(raw.connection)
-    parts: list[bytes] = []
-    left = PEEKED + 1
     with _as_requests_says(response.request):
-        while left and (part := raw.read(left, decode_content=False)):
-            parts.append(part)
-            left -= len(part)
-    beginning = b"".join(parts)
-    ahead: Any = Ahead(beginning, raw)
+        beginning, whole = read_ahead(lambda most: raw.read(most, decode_content=False))
     response.raw = HTTPResponse(
-        body=ahead,
+        body=put_back(beginning, raw),
         headers=raw.headers,
         status=raw.status,
         version=raw.version,
@@ -255,7 +273,7 @@ def _peek(response: Any) -> bytes | None:
         original_response=raw._original_response,  # noqa: SLF001  # a session reads cookies from it
         request_method=response.request.method,
     )
-    return decoded(beginning, lines_of(response)) if left else None
+    return decoded(beginning, lines_of(response)) if whole else None
 
 
 @contextmanager
@@ -300,6 +318,7 @@ def install(
     policy: Policy | Runtime | Source,
     *,
     count_header: str | None = None,
+    idempotency_key: bool | str = False,
     **options: Unpack[Options],
 ) -> requests.Session:
     """
@@ -319,9 +338,14 @@ def install(
             raise PolicyError(
                 f"the adapter for {prefix!r} is a {type(adapter).__name__}; mount a subclass of RetryAdapter instead"
             )
+    Selector(policy, **options)  # raises for the options as they are
+    if not isinstance(policy, Runtime):
+        options = shared(options)
     made: dict[int, RetryAdapter] = {}
     for adapter in mounted.values():
-        made[id(adapter)] = RetryAdapter(policy, count_header=count_header, **options)
+        made[id(adapter)] = RetryAdapter(
+            policy, count_header=count_header, idempotency_key=idempotency_key, **options
+        )
         made[id(adapter)].__dict__.update(adapter.__dict__)
     for prefix, adapter in mounted.items():
         session.mount(prefix, made[id(adapter)])

@@ -3,38 +3,18 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from io import BytesIO
-from typing import Any, Final
+from functools import partial
+from io import BufferedReader
+from math import inf
+from typing import Any
 
-from bide.adapters.http import DRAIN_PATIENCE, DRAINED
-from bide.engine.clock import SYSTEM_CLOCK
-
-_AT_ONCE: Final = 16_384
+from bide.adapters.http import Ahead, drain
 
 
-class Ahead:
-    """A body, as it is on the wire, whose beginning was read already: a file to urllib3, which decodes it."""
-
-    def __init__(self, beginning: bytes, rest: Any) -> None:
-        self._beginning, self._rest, self.closed = BytesIO(beginning), rest, False
-
-    def read(self, amount: int | None = None) -> bytes:
-        chunk: bytes = self._beginning.read(amount)
-        if amount is None:
-            chunk += self._rest.read(decode_content=False)
-            self.close()
-        elif not chunk:
-            chunk = self._rest.read(amount, decode_content=False)
-        return chunk
-
-    def read1(self, amount: int | None = None) -> bytes:
-        chunk: bytes = self._beginning.read(amount) or self._rest.read1(amount, decode_content=False)
-        return chunk
-
-    def close(self) -> None:
-        self.closed = True
-        self._rest.close()
-        self._rest.release_conn()
+def put_back(beginning: bytes, raw: Any) -> Any:
+    """Return a body, as it is on the wire, whose beginning was read already: a file to urllib3, which decodes it."""
+    read = getattr(raw, "read1", raw.read)  # urllib3 1.26 has no read1
+    return BufferedReader(Ahead(beginning, partial(read, decode_content=False), partial(close, raw)))
 
 
 def part_from(connection: Any) -> None:
@@ -45,19 +25,16 @@ def part_from(connection: Any) -> None:
         socket.close()
 
 
-def drain(raw: Any) -> None:
-    """Read a body to its end, if that is near: 64 KiB, and half a second or the request's own timeout, at most."""
+def drain_raw(raw: Any) -> None:
+    """Read a body to its end, if that is near; no reading waits longer than the request's own timeout."""
     socket = socket_of(raw)
-    own = None if socket is None else socket.gettimeout()
-    until = SYSTEM_CLOCK.monotonic() + min(DRAIN_PATIENCE, own or DRAIN_PATIENCE)
-    left = DRAINED + 1
-    while left > 0 and (patience := until - SYSTEM_CLOCK.monotonic()) > 0:
+    own = inf if socket is None else socket.gettimeout() or inf
+
+    def wait_at_most(seconds: float) -> None:
         if socket is not None:
-            socket.settimeout(patience)  # the next request on this connection sets its own
-        chunk = raw.read1(min(left, _AT_ONCE), decode_content=False)  # only what has come
-        if not chunk:
-            break
-        left -= len(chunk)
+            socket.settimeout(min(seconds, own))  # the next request on this connection sets its own
+
+    drain(lambda most: raw.read1(most, decode_content=False), wait_at_most)
 
 
 def lines_of(response: Any) -> list[tuple[str, str]]:
@@ -75,3 +52,15 @@ def let_go(response: Any) -> None:
     """Close a response; its connection, if the body was read to its end, has gone back to the pool already."""
     with suppress(Exception):
         response.close()
+    close(response.raw)
+
+
+def close(raw: Any) -> None:
+    """Close what a response is read from, and give its place in the pool back, even if closing fails half-way."""
+    connection: Any = getattr(raw, "connection", None)
+    with suppress(Exception):
+        raw.close()
+    with suppress(Exception):
+        connection.close()
+    with suppress(Exception):
+        raw.release_conn()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from contextvars import copy_context
 from importlib import import_module
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 import attrs
 
@@ -130,7 +130,9 @@ class Recovery:
                 value: Any = self._action()
             else:
                 value = await import_module("anyio.to_thread").run_sync(self._action)
-            return Taken(await value if isinstance(value, Awaitable) else value, None, tick())
+            if hasattr(cast("object", type(value)), "__await__"):
+                value = await value
+            return Taken(value, None, tick())
         except Exception as fault:
             return Taken(None, fault, tick())
 
@@ -138,7 +140,7 @@ class Recovery:
 class Recoveries:
     """The actions that the rules of one or several policies call, by name; share it, and they share every run."""
 
-    __slots__ = ("_by_name",)
+    __slots__ = ("_actions", "_by_name")
 
     def __init__(self, actions: Mapping[str, Action]) -> None:
         """
@@ -154,7 +156,11 @@ class Recoveries:
         for name, action in actions.items():
             if not callable(action):
                 raise PolicyError(f"recover: the action {name!r:.60} is no callable, but {action!r:.60}")
+        self._actions = dict(actions)
         self._by_name = {name: Recovery(action) for name, action in actions.items()}
+
+    def __reduce__(self) -> tuple[type[Recoveries], tuple[dict[str, Action]]]:
+        return Recoveries, (self._actions,)  # in another process every run is its own
 
     def find(self, name: str) -> Recovery | None:
         """Return an action by its name, or None when none is bound."""

@@ -23,8 +23,10 @@ _FIRST_ERROR: Final = 400
 _STATUSES: Final = range(100, 600)
 _CODE_PLACES: Final = (
     "error.code", "code", "error.type", "error", "errors.0.code", "errors.0.extensions.code", "errors.0.type",
-    "__type", "Code", "error_code", "type",
+    "__type", "header:x-amzn-errortype", "Code", "error_code", "type",
 )  # fmt: skip
+_QUALIFIED_CODE_PLACES: Final = ("__type", "header:x-amzn-errortype")
+"""Where AWS puts a namespace before a code (`a.b#Code`) and an address behind it (`Code:http://...`)."""
 _MESSAGE_PLACES: Final = (
     "error.message", "message", "error", "errors.0.message", "detail", "error_description", "Message", "title",
 )  # fmt: skip
@@ -58,6 +60,10 @@ def _latin(value: object) -> str:
 def _seconds(value: float) -> float:
     """Keep what is an amount of time; anything else (-1.0, NaN, infinity) is an amount that nobody knows."""
     return value if 0.0 <= value < float("inf") else 0.0
+
+
+def _unqualified(code: str) -> str:
+    return code.partition(":")[0].rpartition("#")[2]
 
 
 def _phase(value: str | None) -> str | None:
@@ -191,7 +197,7 @@ class Outcome:
             if isinstance(found, int) and not isinstance(found, bool):
                 found = str(found)
             if isinstance(found, str):
-                return found
+                return _unqualified(found) if candidate.lower() in _QUALIFIED_CODE_PLACES else found
         return None
 
     def read_message(self, place: str | None = None) -> str | None:

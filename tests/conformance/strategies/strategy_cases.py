@@ -14,6 +14,7 @@ from pathlib import Path
 import attrs
 
 import bide
+from bide.policy.outcome import IDEMPOTENT_METHODS
 
 FOLDER = Path(__file__).parent
 REASONS = {
@@ -35,7 +36,8 @@ class Case:
         strategy: The strategy's name: that of the file.
         code, category, status: What the answer says; the status is the catalogued one unless it is said.
         note: What sets this case apart from others of the same code.
-        method, path, send: The request; `send` is its JSON.
+        method, path, send, sends: The request; `send` is its JSON, `sends` are headers.
+        keys: Whether the adapter is asked to send an idempotency key with each call that needs one.
         headers, body, message, insert: The answer. In `body` "{code}", "{category}", "{message}" and "{status}" stand
             for what the case says; `insert` is merged into the body.
         text: The answer's body as it is, instead.
@@ -60,6 +62,8 @@ class Case:
     method: str = "GET"
     path: str = "/"
     send: object = None
+    sends: dict = attrs.field(factory=dict)
+    keys: bool = False
     headers: dict = attrs.field(factory=dict)
     body: object = None
     message: str = "Something for people to read."
@@ -88,6 +92,12 @@ class Case:
     def label(self):
         """What the answer is, for people."""
         return self.fault or " ".join(map(str, filter(None, [self.status, self.code or self.category])))
+
+    @property
+    def keyed(self):
+        """Whether the request carries an idempotency key."""
+        named = any(name.lower() == "idempotency-key" for name in self.sends)
+        return named or (self.keys and self.method not in IDEMPOTENT_METHODS)
 
     @property
     def told_reason(self):

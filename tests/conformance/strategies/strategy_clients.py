@@ -50,65 +50,103 @@ def patience(case):
 
 
 def headers(case):
-    return {} if case.send is None else {"Content-Type": "application/json"}
+    return ({} if case.send is None else {"Content-Type": "application/json"}) | case.sends
 
 
 def content(case):
     return None if case.send is None else json.dumps(case.send).encode()
 
 
-def with_httpx(strategy, case, url, options):
-    transport = httpx_adapter.RetryTransport(strategy, httpx.HTTPTransport(verify=NO_VERIFICATION), **options)
-    came = []
-    with httpx.Client(
-        transport=transport, trust_env=False, verify=NO_VERIFICATION, timeout=patience(case)
-    ) as client:
-        for _ in range(case.calls):
-            try:
-                response = client.request(case.method, url, content=content(case), headers=headers(case))
-                came.append(read(strategy, response, response.status_code))
-            except httpx.HTTPError as error:
-                came.append(Came(error=error, history=bide.history(error)))
-    return came
+class WithHttpx:
+    """All cases share the connections; each has a transport of its own around them."""
+
+    def __enter__(self):
+        self.connections = httpx.HTTPTransport(verify=NO_VERIFICATION)
+        return self
+
+    def __exit__(self, *error):
+        self.connections.close()
+
+    def play(self, strategy, case, url, options):
+        client = httpx.Client(
+            transport=httpx_adapter.RetryTransport(strategy, self.connections, **options),
+            trust_env=False,
+            verify=NO_VERIFICATION,
+            timeout=patience(case),
+        )
+        return [self.once(client, strategy, case, url) for _ in range(case.calls)]
+
+    def once(self, client, strategy, case, url):
+        try:
+            response = client.request(case.method, url, content=content(case), headers=headers(case))
+        except httpx.HTTPError as error:
+            return Came(error=error, history=bide.history(error))
+        return read(strategy, response, response.status_code)
 
 
-def with_requests(strategy, case, url, options):
-    came = []
-    with requests.Session() as session:
-        session.trust_env = False
-        requests_adapter.install(session, strategy, **options)
-        for _ in range(case.calls):
-            try:
-                response = session.request(
-                    case.method, url, data=content(case), headers=headers(case), timeout=patience(case)
-                )
-                came.append(read(strategy, response, response.status_code))
-            except requests.RequestException as error:
-                came.append(Came(error=error, history=bide.history(error)))
-    return came
+class WithRequests:
+    """Each case has a session of its own: it is the adapter that holds the connections."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def play(self, strategy, case, url, options):
+        with requests.Session() as session:
+            session.trust_env = False
+            requests_adapter.install(session, strategy, **options)
+            return [self.once(session, strategy, case, url) for _ in range(case.calls)]
+
+    def once(self, session, strategy, case, url):
+        said = {"data": content(case), "headers": headers(case), "timeout": patience(case)}
+        try:
+            response = session.request(case.method, url, **said)
+        except requests.RequestException as error:
+            return Came(error=error, history=bide.history(error))
+        return read(strategy, response, response.status_code)
 
 
-def with_aiohttp(strategy, case, url, options):
-    async def main():
-        middleware = aiohttp_adapter.retry_middleware(strategy, **options)
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=PATIENCE, sock_read=patience(case))
-        async with aiohttp.ClientSession(middlewares=(middleware,), timeout=timeout) as session:
-            came = [await once(session) for _ in range(case.calls)]
+class WithAiohttp:
+    """All cases share one loop and one session; each has a middleware of its own."""
+
+    def __enter__(self):
+        self.runner = asyncio.Runner()
+        self.session = self.runner.run(self.opened())
+        return self
+
+    def __exit__(self, *error):
+        self.runner.run(self.closed())
+        self.runner.close()
+
+    async def opened(self):
+        return aiohttp.ClientSession()
+
+    async def closed(self):
+        await self.session.close()
         for _ in range(3):  # its transports close in the loop's next turns
             await asyncio.sleep(0)
-        return came
 
-    async def once(session):
+    def play(self, strategy, case, url, options):
+        return self.runner.run(self.calls(strategy, case, url, options))
+
+    async def calls(self, strategy, case, url, options):
+        said = {
+            "middlewares": (aiohttp_adapter.retry_middleware(strategy, **options),),
+            "timeout": aiohttp.ClientTimeout(total=None, sock_connect=PATIENCE, sock_read=patience(case)),
+            "data": content(case),
+            "headers": headers(case),
+        }
+        return [await self.once(strategy, case, url, said) for _ in range(case.calls)]
+
+    async def once(self, strategy, case, url, said):
         try:
-            async with session.request(
-                case.method, url, data=content(case), headers=headers(case)
-            ) as response:
+            async with self.session.request(case.method, url, **said) as response:
                 await response.read()
                 return read(strategy, response, response.status)
         except aiohttp.ClientError as error:
             return Came(error=error, history=bide.history(error))
 
-    return asyncio.run(main())
 
-
-CLIENTS = {"httpx": with_httpx, "requests": with_requests, "aiohttp": with_aiohttp}
+CLIENTS = {"httpx": WithHttpx, "requests": WithRequests, "aiohttp": WithAiohttp}

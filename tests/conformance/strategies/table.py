@@ -15,7 +15,8 @@ HEAD = """\
 # The strategies that come with bide
 
 `bide.load("NAME")` finds each of these. For each: its policies as text, and what came of its documented errors when a
-server played them, in the API's own envelope, to httpx, requests and aiohttp on a virtual clock. The delays are those that
+server played them, in the API's own envelope, to httpx, requests and aiohttp on a virtual clock. "With a key" is a request
+that carries an `Idempotency-Key`. The delays are those that
 were waited, each jitter drawn in its middle; where the server asks for a delay, what is added so that a fleet does not come
 back at once is left out. "Raised" is what `raise_for` made of the last answer.
 
@@ -63,7 +64,8 @@ def table(cases):
 def row(case):
     said = "no answer" if case.fault else code(case.code or case.category) or "no code"
     what = ", ".join(filter(None, [said, case.fault, case.note]))
-    cells = [what, str(case.status or ""), case.method, decision(case), delays(case), raised(case)]
+    request = f"{case.method} with a key" if case.keyed else case.method
+    cells = [what, str(case.status or ""), request, decision(case), delays(case), raised(case)]
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 

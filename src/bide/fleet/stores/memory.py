@@ -53,6 +53,9 @@ class MemoryStore:
         self._left: dict[str, _Left] = {}
         self._new = 0
 
+    def __reduce__(self) -> tuple[type[MemoryStore], tuple[()]]:
+        return MemoryStore, ()  # another process's memory is another store
+
     def slot(self, key: str, most: int, seconds: float, now: float) -> float:
         """Return the seconds until the turn that is taken with this; 0 when it is now."""
         with self._lock:

@@ -1,0 +1,224 @@
+"""Retries around the whole of a client's `send`: the auth flow, the hooks, the redirects, and the reading of the body."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+
+import attrs
+
+from bide.adapters.http import Selector, new_key
+from bide.adapters.httpx_bodies import apeek, peek
+from bide.adapters.httpx_call import HttpxCall, Seam, shrunk
+from bide.adapters.httpx_requests import renew_cookies
+from bide.engine import aloop, loop
+from bide.engine.history import attribute, exhausted, history, keep
+from bide.engine.nesting import another_waits
+from bide.engine.settings import Settings
+from bide.policy.outcome import Outcome
+
+_FIRST_ERROR: Final = 400
+
+
+class ClientSeam(Seam):
+    """What stands in the place of a client's `send`, and calls it for each attempt."""
+
+    def __init__(
+        self,
+        client: Any,
+        selector: Selector,
+        *,
+        count_header: str | None = None,
+        idempotency_key: bool | str = False,
+    ) -> None:
+        super().__init__(selector, count_header=count_header, idempotency_key=idempotency_key)
+        self.client = client
+        self.own = client.send
+
+
+class SyncClientSeam(ClientSeam):
+    """What stands in the place of a plain client's `send`."""
+
+    def send(self, request: Any, *, stream: bool = False, **options: Any) -> Any:
+        """Return the response to a request, after as many attempts as the policy makes."""
+        settings = self.selector.settings(request.method, request.url)
+        if settings is None:
+            return self.own(request, stream=stream, **options)
+        call = ClientCall(self, settings, request, stream=stream)
+        response = loop.run(call, call.send, options)
+        return response if stream else call.read(response)
+
+
+class AsyncClientSeam(ClientSeam):
+    """What stands in the place of an asynchronous client's `send`, on asyncio or trio."""
+
+    async def send(self, request: Any, *, stream: bool = False, **options: Any) -> Any:
+        """Return the response to a request, after as many attempts as the policy makes."""
+        settings = self.selector.settings(request.method, request.url)
+        if settings is None:
+            return await self.own(request, stream=stream, **options)
+        call = ClientCall(self, settings, request, stream=stream)
+        response = await aloop.run(call, call.asend, options)
+        return response if stream else await call.aread(response)
+
+
+@attrs.frozen(eq=False, repr=False)
+class LaterOutcome(Outcome):
+    """
+    What came of something that followed the caller's request: the GET that a redirect made of a POST, a hook.
+
+    That this was never sent, or was declined, says nothing about the request before it, which was perhaps processed.
+    """
+
+    @property
+    def repeatable(self) -> bool:
+        return self.idempotent
+
+
+class ClientCall(HttpxCall):
+    """
+    One request through a client: each attempt is a copy of it, and goes all the way.
+
+    Every copy has timeouts of its own in a dict of its own, which redirects inherit: by that dict they are known.
+    """
+
+    __slots__ = ("_followed", "_jar", "_stream", "_timeouts")
+    _seam: ClientSeam
+
+    def __init__(self, seam: ClientSeam, settings: Settings, request: Any, *, stream: bool) -> None:
+        super().__init__(seam, settings, request, new_key(seam.key_header, request.method, request.headers))
+        self._stream = stream
+        self._jar = tuple(seam.client.cookies.jar)
+        self._timeouts: dict[str, Any] = {}
+        self._followed = False
+
+    def send(self, options: dict[str, Any]) -> Any:
+        """Return the response to one attempt, read to its end if it is a success that the caller does not stream."""
+        self._prepare()
+        try:
+            response = self._seam.own(self._sent, stream=True, **options)
+            self._followed = not self._is_own(response)
+            asked = response.status_code in self.settings.body_statuses
+            with self._named(response):
+                self.peeked = peek(response, self._seam.stream_class) if asked else None
+            if self._reads(response.status_code):
+                self.read(response)
+        finally:
+            self._lift_timeouts()
+        return response
+
+    async def asend(self, options: dict[str, Any]) -> Any:
+        """Return the response to one attempt, read to its end if it is a success that the caller does not stream."""
+        self._prepare()
+        try:
+            response = await self._seam.own(self._sent, stream=True, **options)
+            self._followed = not self._is_own(response)
+            asked = response.status_code in self.settings.body_statuses
+            with self._named(response):
+                self.peeked = await apeek(response, self._seam.stream_class) if asked else None
+            if self._reads(response.status_code):
+                await self.aread(response)
+        finally:
+            self._lift_timeouts()
+        return response
+
+    def read(self, response: Any) -> Any:
+        """Return a response with its body read, unless it was read before; close it if it breaks off."""
+        try:
+            response.read()
+        except BaseException as error:
+            _tell(error, response)
+            with suppress(Exception):
+                response.close()
+            raise
+        return response
+
+    async def aread(self, response: Any) -> Any:
+        """Return a response with its body read, unless it was read before; close it if it breaks off."""
+        try:
+            await response.aread()
+        except BaseException as error:
+            _tell(error, response)
+            with suppress(Exception):
+                await response.aclose()
+            raise
+        return response
+
+    def _prepare(self) -> None:
+        """Make ready what is sent next: a copy of the request, as if nothing had been sent before."""
+        self._rewind()
+        self._timeouts = shrunk(self._own_timeouts(), self.time_allowed())
+        self._sent = self._copy({**self._request.extensions, "timeout": self._timeouts})
+        if self.attempt > 1:
+            renew_cookies(self._seam.module, self._sent, self._jar, self._seam.client.cookies)
+
+    def _own_timeouts(self) -> dict[str, Any]:
+        own: dict[str, Any] | None = self._request.extensions.get("timeout")
+        return self._seam.client.timeout.as_dict() if own is None else own
+
+    def _lift_timeouts(self) -> None:
+        """Let what follows the attempt be read under the client's own timeouts; redirects share the dict."""
+        self._timeouts.clear()
+        self._timeouts.update(self._own_timeouts())
+
+    def _reads(self, status: int) -> bool:
+        """
+        Tell whether the body is read as part of the attempt, since it may break off.
+
+        An error that rules are about is judged as it stands: whatever its body does, a retry can follow. The last one
+        is read when the call is over.
+        """
+        return not self._stream and (status < _FIRST_ERROR or status not in self.settings.statuses)
+
+    def _answered(self, response: Any) -> Any:
+        return response.request
+
+    def failed(self, error: Exception) -> bool:
+        request = attribute(error, "request")
+        self._followed = not (self._is_sent(request) and request.method == self.method)
+        if not isinstance(error, self._seam.module.HTTPStatusError):
+            return super().failed(error)
+        response = attribute(error, "response")
+        outcome = self._outcome(  # a hook raises for statuses
+            error=error,
+            status=self.status_of(response),
+            headers=self.headers_of(response),
+            body=attribute(response, "content"),
+            exhausted=exhausted(error, self.since),
+        )
+        return self._goes_on(outcome, error)
+
+    def _is_sent(self, request: Any) -> bool:
+        """Tell whether this is what the attempt sends, or a redirect of it, and none of an auth flow or a hook."""
+        extensions: Any = attribute(request, "extensions") or {}
+        return extensions.get("timeout") is self._timeouts
+
+    def _is_own(self, response: Any) -> bool:
+        """Tell whether a response is to the caller's request, rather than to what followed it."""
+        request = response.request
+        return request.method == self.method and (self._is_sent(request) or not response.history)
+
+    def _outcome(self, **facts: Any) -> Outcome:
+        outcome = super()._outcome(**facts)
+        if not self._followed:
+            return outcome
+        told = [field.name for field in attrs.fields(Outcome) if field.init and field.name != "unsent"]
+        known: dict[str, Any] = {name: getattr(outcome, name) for name in told}
+        return LaterOutcome(unsent=False, **known)
+
+    @contextmanager
+    def _named(self, response: Any) -> Generator[None]:
+        """Let what breaks while a body is read ahead know its request, as the client lets its own errors."""
+        try:
+            yield
+        except self._seam.module.RequestError as error:
+            error.request = response.request
+            raise
+
+
+def _tell(error: BaseException, response: Any) -> None:
+    """Hand a response's history to the error that its body ended with: that is what the caller gets instead."""
+    kept = history(response)
+    if kept is not None and isinstance(error, Exception):
+        keep(error, kept, awaited=another_waits(0))

@@ -1,0 +1,120 @@
+"""Requests of httpx and httpx2: copied for an attempt, with their bodies, their cookies and their idempotency keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from http.cookiejar import Cookie, CookieJar
+from types import ModuleType
+from typing import Any, Final
+from weakref import ref
+
+from bide.adapters.http import new_key
+
+_KEPT_KEY: Final = "bide.idempotency_key"
+
+
+def copied(module: ModuleType, request: Any, stream: Any, extensions: dict[str, Any]) -> Any:
+    """Return a request like another one, its headers its own, with this body and these extensions."""
+    copy = module.Request(
+        request.method,
+        request.url,
+        headers=request.headers,  # copied there
+        stream=stream,
+        extensions=extensions,
+    )
+    if isinstance(stream, module.ByteStream):
+        copy.read()  # so that it has `content`, which what signs requests looks at
+    return copy
+
+
+# Bodies
+
+
+def seekable_file(stream: Any) -> tuple[Any, int]:
+    """Return the file that a request's body is read from, and where it stands, if it can be put back there."""
+    file: Any = getattr(stream, "_stream", None)
+    if hasattr(stream, "_is_stream_consumed") and hasattr(stream, "__iter__") and seekable(file):
+        return file, file.tell()
+    return None, 0
+
+
+def seekable(file: Any) -> bool:
+    """Tell whether this is a file that is open and can be put where it is to stand: it is tried, where it stands."""
+    try:
+        if not file.seekable():
+            return False
+        file.seek(file.tell())
+    except (AttributeError, OSError, ValueError):  # no file, one that cannot after all, a closed one
+        return False
+    return True
+
+
+def comes_again(stream: Any) -> bool:
+    """Tell whether a body that is neither bytes nor a file can be read once more, from its start."""
+    fields = getattr(stream, "fields", None)
+    if fields is not None:
+        return all(_plain_or_seekable(getattr(field, "file", b"")) for field in fields)
+    consumed = getattr(stream, "_is_stream_consumed", None)
+    if consumed is None:  # not one of the client's own: nobody knows what it does when it is read again
+        return False
+    return not consumed or isinstance(stream._stream, (list, tuple))  # noqa: SLF001  # there is no public way
+
+
+def _plain_or_seekable(source: Any) -> bool:
+    return isinstance(source, (str, bytes)) or seekable(source)
+
+
+# Idempotency keys
+
+
+def key_over_redirects(header: str | None, request: Any) -> str | None:
+    """
+    Return the idempotency key for a request at a transport, if it needs one: a redirect's is that of the first hop.
+
+    A client builds a redirect from the request before it, extensions included: they carry the key, and tell the request
+    that it was made for. Met there again, the request is one that is sent anew, and gets a new key.
+    """
+    key = new_key(header, request.method, request.headers)
+    if key is None:
+        return None
+    made_for, made = request.extensions.get(_KEPT_KEY, (None, key))
+    if made_for is not None and made_for() is not request:
+        key = made
+    request.extensions[_KEPT_KEY] = ref(request), key
+    return key
+
+
+# Cookies
+
+
+def renew_cookies(module: ModuleType, request: Any, before: Iterable[Cookie], now: Any) -> None:
+    """
+    Bring a request's cookies up to date: what has changed in the client's jar changes; what the caller set stays.
+
+    Args:
+        module: The client library.
+        request: What is sent next.
+        before: What the jar held when the call began.
+        now: The client's cookies.
+    """
+    jar = CookieJar()
+    for cookie in before:
+        jar.set_cookie(cookie)
+    old, new = (_pairs(module.Request("GET", request.url, cookies=cookies)) for cookies in (jar, now))
+    if old == new:
+        return
+    pairs = _pairs(request)
+    own = {_name(pair) for pair in pairs if pair not in old}
+    pairs = [pair for pair in pairs if pair not in old or pair in new]
+    pairs += [pair for pair in new if pair not in old and _name(pair) not in own]
+    request.headers.pop("Cookie", None)
+    if pairs:
+        request.headers["Cookie"] = "; ".join(pairs)
+
+
+def _pairs(request: Any) -> list[str]:
+    return [pair.strip() for pair in request.headers.get("Cookie", "").split(";") if pair.strip()]
+
+
+def _name(pair: str) -> str:
+    return pair.partition("=")[0]

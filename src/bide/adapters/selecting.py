@@ -1,0 +1,104 @@
+"""Which policy a request gets, bound once, and where the request goes, as its pace knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from typing import Any, Final, Protocol, TypedDict, Unpack
+from urllib.parse import urlsplit
+
+from bide.engine.clock import Clock, RandomSource
+from bide.engine.events import Listener
+from bide.engine.pacing import Place
+from bide.engine.recovery import Action, Recoveries
+from bide.engine.runtime import Runtime, bind
+from bide.engine.settings import Settings
+from bide.fleet.store import Store
+from bide.fleet.stores.memory import MemoryStore
+from bide.policy.errors import PolicyError
+from bide.policy.policy import Policy
+
+_MOST_BOUND: Final = 256
+
+
+class Source(Protocol):
+    """
+    Where policies come from, one for each endpoint: `bide.Routes`, a `bide.Strategy`, or yours.
+
+    One that has `match(method, url)` too, as `Routes` has, tells the endpoint's pattern and the parts of the path that it
+    names: a pace may be kept by them.
+    """
+
+    def policy_for(self, method: str, url: str) -> Policy | None:
+        """Return the policy for a request, or None when it is to be sent once, whatever comes of it."""
+        ...
+
+
+class Options(TypedDict, total=False):
+    """What `policy.bind` takes, said to an adapter."""
+
+    clock: Clock | None
+    rng: RandomSource | None
+    listeners: list[Listener] | None
+    name: str | None
+    recover: Mapping[str, Action] | Recoveries | None
+    store: Store | None
+
+
+class Selector:
+    """
+    Choose the policy for each request, and bind each policy once.
+
+    The policies of one source share their recoveries and their store: they are about one API.
+
+    Raises:
+        PolicyError: neither a policy nor a source of policies; or options beside a runtime, which has its own.
+    """
+
+    __slots__ = ("_bound", "_only", "_source")
+
+    def __init__(self, policy: Policy | Runtime | Source, **options: Unpack[Options]) -> None:
+        self._only: Settings | None = None
+        self._source: Source | None = None
+        if isinstance(policy, Runtime):
+            if options:
+                raise PolicyError("a runtime is bound already: say these options to policy.bind(...)")
+            self._only = policy.settings
+        elif isinstance(policy, Policy):
+            self._only = bind(policy, **options).settings
+        elif callable(getattr(policy, "policy_for", None)):
+            self._source = policy
+        else:
+            raise PolicyError(f"an adapter takes a policy, routes or a strategy; got {policy!r:.60}")
+        if self._source is not None:
+            options = shared(options)
+        self._bound: Callable[[Policy], Settings] = lru_cache(_MOST_BOUND)(partial(_settings, options))
+
+    def settings(self, method: str, url: object) -> Settings | None:
+        """Return the bound policy of a request; None when its endpoint has none."""
+        if self._source is None:
+            return self._only
+        policy = self._source.policy_for(method, str(url))
+        return None if policy is None else self._bound(policy)
+
+    def place(self, method: str, url: object) -> Place:
+        """Return where a request goes: its host, its endpoint, and the parts of the path that the endpoint names."""
+        target = urlsplit(str(url))
+        host = target.netloc.rpartition("@")[2].lower()
+        match: Callable[[str, str], Any] | None = getattr(self._source, "match", None)
+        if match is None:
+            return Place(host, f"{method} {target.path}")
+        found = match(method, str(url))
+        return Place(host, str(found.pattern), found.params)
+
+
+def _settings(options: Options, policy: Policy) -> Settings:
+    return bind(policy, **options).settings
+
+
+def shared(options: Options) -> Options:
+    """Return options with which several bindings share their recoveries and their store."""
+    store, recover = options.get("store"), options.get("recover")
+    if not isinstance(recover, Recoveries):
+        recover = Recoveries(recover or {})
+    return {**options, "store": MemoryStore() if store is None else store, "recover": recover}
