@@ -6,28 +6,44 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
+from bide.strategy.endpoints import Pattern
 from bide.strategy.errors import CLASSES, EXPECTED, CataloguedError
 from bide.strategy.fields import Fields, Table, kind
 from bide.strategy.places import Places, checked_place
 from bide.strategy.positions import Path, repeated
 
 SECTIONS: Final = ("errors", "categories", "statuses")
-TEXTS: Final = ("decision", "meaning", "resolution", "raises", "method", "example", "category", "details")
-"""What may be said of a documented error, beside its status."""
-KEYS: Final = {"errors": ("status", *TEXTS), "categories": ("status", *TEXTS[:6]), "statuses": TEXTS[:6]}
-REQUIRED: Final = TEXTS[:3]
+REQUIRED: Final = ("decision", "meaning", "resolution")
+TEXTS: Final = (*REQUIRED, "raises", "method", "example", "endpoint", "category", "details", "when")
+"""What may be said of a documented error as a text."""
+_SHARED: Final = (*TEXTS[:7], "headers")
+KEYS: Final = {
+    "errors": ("status", *_SHARED, *TEXTS[7:]),
+    "categories": ("status", *_SHARED),
+    "statuses": _SHARED,
+}
 METHOD: Final = re.compile(r"[A-Z]{1,32}")
 STATUS: Final = re.compile(r"[1-5][0-9]{2}")
 _EXAMPLES: Final = {"decision": '"give_up"'}
 
 
-def read_catalogue(fields: Fields, data: Table, places: Places) -> tuple[CataloguedError, ...]:
-    """Return every documented error of a file, in its order; what is wrong with them goes to `fields`."""
+def read_catalogue(
+    fields: Fields, data: Table, places: Places, endpoints: Mapping[str, Pattern | None]
+) -> tuple[CataloguedError, ...]:
+    """
+    Return every documented error of a file, in its order; what is wrong with them goes to `fields`.
+
+    Args:
+        fields: What reads the file.
+        data: The file.
+        places: What its `[read]` says.
+        endpoints: Its endpoints; None where the text is no pattern.
+    """
     found = [
         error
         for section in SECTIONS
         for name in fields.table((section,), data)
-        for error in _Named(fields, section, name).errors(data[section][name])
+        for error in _Named(fields, section, name, places, endpoints).errors(data[section][name])
     ]
     _see_that_none_stands_twice(fields, found)
     _see_that_categories_are_known(fields, found, places)
@@ -37,10 +53,19 @@ def read_catalogue(fields: Fields, data: Table, places: Places) -> tuple[Catalog
 class _Named:
     """Reads what is said under one name: a table, or an array of tables, one for each status of a code."""
 
-    def __init__(self, fields: Fields, section: str, name: str) -> None:
+    def __init__(
+        self,
+        fields: Fields,
+        section: str,
+        name: str,
+        places: Places,
+        endpoints: Mapping[str, Pattern | None],
+    ) -> None:
         self.fields = fields
         self.section = section
         self.name = name
+        self.places = places
+        self.endpoints = endpoints
 
     def errors(self, said: Any) -> Iterator[CataloguedError]:
         path: Path = (self.section, self.name)
@@ -61,8 +86,13 @@ class _Named:
         statuses = [int(self.name)] if self.section == "statuses" else self.statuses((*path, "status"), table)
         texts = {key: self.text((*path, key), table) for key in TEXTS}
         self.values(path, texts)
+        when = fields.condition((*path, "when"), texts.pop("when"))
+        headers = self.headers((*path, "headers"), table)
         if len(fields.findings) == before:
             said: dict[str, Any] = {key: text for key, text in texts.items() if text is not None}
+            said["headers"] = headers
+            said["when"] = None if when is None else self.places.asked(when)
+            said.setdefault("method", self.method(texts["endpoint"]) or "GET")
             if self.section == "categories":
                 said["category"] = self.name
             code = self.name if self.section == "errors" else None
@@ -83,8 +113,25 @@ class _Named:
         if not METHOD.fullmatch(said["method"] or "GET"):
             what = "takes an HTTP method in capitals, such as POST"
             fields.wrong("bad-value", (*path, "method"), what, value=True)
+        fields.one_of((*path, "endpoint"), said["endpoint"], self.endpoints)
+        if said["method"] not in (None, self.method(said["endpoint"]) or said["method"]):
+            what = f"is not the method of the endpoint {said['endpoint']!r:.60}"
+            fields.wrong("bad-value", (*path, "method"), what, advice="leave it out", value=True)
         if said["details"] is not None:
             fields.made("bad-place", (*path, "details"), checked_place, said["details"])
+
+    def method(self, endpoint: str | None) -> str | None:
+        """Return the method that an endpoint's pattern names, or None."""
+        pattern = self.endpoints.get(endpoint or "")
+        return None if pattern is None else pattern.method
+
+    def headers(self, path: Path, table: Table) -> tuple[tuple[str, str], ...]:
+        """Return the headers that a table says, as pairs."""
+        said = self.fields.table(path, table)
+        for name in said:
+            self.fields.made("bad-place", (*path, name), checked_place, f"header:{name}", value=False)
+        values = {name: self.fields.text((*path, name), said) for name in said}
+        return tuple((name, value) for name, value in values.items() if value is not None)
 
     def statuses(self, path: Path, table: Table) -> list[int]:
         """Return the status that a table says, or each of several."""

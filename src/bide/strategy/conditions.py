@@ -8,6 +8,7 @@ from bide.language.diagnostics import PolicySyntaxError
 from bide.language.parse import parse
 from bide.policy.clause import Clause
 from bide.policy.condition import Condition
+from bide.policy.limits import NO_LIMITS
 
 _HEAD: Final = "retry_on("
 
@@ -20,12 +21,12 @@ def read_condition(text: str) -> Condition:
         PolicySyntaxError: the text is no condition. Its place is one in this text.
     """
     try:
-        clauses = parse(f"{_HEAD}{text}\n)").clauses  # a comment may end the text
+        policy = parse(f"{_HEAD}{text}\n)")  # a comment may end the text
     except PolicySyntaxError as error:
         start = error.start - len(_HEAD)
         raise PolicySyntaxError(error.message, text, start, start + error.width) from None
-    alone = Clause("retry_on", clauses[0].conditions)
-    if clauses != (alone,):
-        said = "this is a policy; say the condition alone, such as 429 & header(\"Retry-After\")"
+    alone = Clause("retry_on", policy.clauses[0].conditions)
+    if policy.clauses != (alone,) or policy.limits != NO_LIMITS:
+        said = 'this is a policy; say the condition alone, such as 429 & header("Retry-After")'
         raise PolicySyntaxError(said, text, 0, len(text))
     return alone.condition

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from bide.policy.errors import PolicyError
+from bide.policy.outcome import Outcome
 from bide.policy.policy import Policy
 from bide.strategy.endpoints import Pattern, Rows, rows_of
 from bide.strategy.errors import APIError, CataloguedError
@@ -72,6 +73,11 @@ class Contents:
     def __attrs_post_init__(self) -> None:
         if "default" not in self.policies:
             raise PolicyError('a strategy needs policies={"default": ...}')
+        for error in self.catalogue:
+            if error.endpoint is not None and error.endpoint not in self.endpoints:
+                raise PolicyError(
+                    f"{error.label!r:.60} names {error.endpoint!r:.60}, which is none of the endpoints"
+                )
         rows = rows_of(self.endpoints)
         if not rows or not rows[-1][0].catches_all:
             rows += ((Pattern.of(EVERYTHING), self.policies["default"]),)
@@ -98,6 +104,11 @@ class Contents:
             ),
             None,
         )
+
+    def _recognized(self, outcome: Outcome) -> CataloguedError | None:
+        """Return what is documented of a response that no code tells: the first error of its status whose `when` holds."""
+        of_status = (error for error in self.catalogue if error.status == outcome.status)
+        return next((e for e in of_status if e.when is not None and e.when.matches(outcome)), None)
 
     def __reduce__(self) -> tuple[Any, ...]:
         said: dict[str, Any] = {}

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 import attrs
 
+from bide.policy.condition import Condition
 from bide.policy.errors import PolicyError, shown
 
 Expected = Literal["retry", "give_up", "accept", "recover"]
@@ -20,8 +21,10 @@ class CataloguedError:
     One documented error: its code and status, what a policy must decide about it, and what people are told.
 
     `code` is None where a whole category, or a status without a code, is documented. `category` is the one that the
-    code belongs to. `raises` names the exception class. `method` and `example` (a body) are of the response that
-    proves the decision. `details` is the place of this code's details, if it is another than `[read]` says.
+    code belongs to. `raises` names the exception class. `method`, `headers` and `example` (a body) are of the response
+    that proves the decision; `endpoint` is the one whose policy decides, if not the default. `details` is the place of
+    this code's details, if it is another than `[read]` says. `when` tells an error whose responses have no code: then
+    the code is only a name for it.
     """
 
     code: str | None
@@ -34,6 +37,9 @@ class CataloguedError:
     example: str | None = None
     category: str | None = None
     details: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    endpoint: str | None = None
+    when: Condition | None = None
     at: tuple[str, ...] = attrs.field(default=(), eq=False, repr=False)
     """Where it stands in its file."""
 
@@ -54,7 +60,8 @@ class APIError(Exception):
     An error response of an API, read as its strategy says.
 
     Attributes:
-        status, code, message: What the response says; code and message are None where it does not.
+        status, code, message: What the response says; code and message are None where it does not. Of an error that
+            the catalogue tells by `when`, code is the name that it has there.
         category: What kind of error the response says it is, of APIs that say both a kind and a code.
         details, param: What stands where the strategy says that they do: parsed JSON, and the field at fault.
         request_id: What to tell the API's support.

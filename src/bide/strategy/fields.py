@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any, Final, TypeVar, cast
 
-from bide.language.diagnostics import did_you_mean
+from bide.language.diagnostics import PolicySyntaxError, did_you_mean
+from bide.policy.condition import Condition
 from bide.policy.errors import PolicyError
+from bide.strategy.conditions import read_condition
 from bide.strategy.findings import Finding
 from bide.strategy.positions import Document, Path
 
@@ -74,6 +76,16 @@ class Fields:
             return make(said)
         except PolicyError as error:
             self.wrong(code, path, str(error), value=value)
+            return None
+
+    def condition(self, path: Path, said: str | None) -> Condition | None:
+        """Return the condition that a text says, or None if there is no text, or it says none."""
+        try:
+            return None if said is None else read_condition(said)
+        except PolicySyntaxError as error:
+            self.wrong_keys.add(path)
+            place = (error.start, error.width)
+            self.findings.append(self.document.finding_within("bad-condition", path, error.message, *place))
             return None
 
     def unknown(self, path: Path, table: Table, known: Collection[str], what: str) -> None:

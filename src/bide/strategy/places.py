@@ -27,6 +27,8 @@ _LONGEST: Final = 256
 _LAST_INDEX: Final = 99
 _USUAL_CODE: Final = "error.code"
 _USUAL_MESSAGE: Final = "error.message"
+FAILED: Final = "failed"
+"""The key of `[read]` that takes a condition, not a place."""
 
 
 @attrs.frozen
@@ -34,7 +36,8 @@ class Places:
     """
     Where things stand in a response: a dotted path of the JSON body, or `header:name`.
 
-    None: for code, message and delay, where APIs usually put them; the others are not read.
+    None: for code, message and delay, where APIs usually put them; the others are not read. `failed` is no place, but
+    tells an error whose status is that of a success.
     """
 
     code: str | None = None
@@ -44,11 +47,16 @@ class Places:
     details: str | None = None
     param: str | None = None
     category: str | None = None
+    failed: Condition | None = None
 
     def applied(self, policy: Policy) -> Policy:
         """Return a policy whose `code`, `message` and `after_message` say where they look."""
         clauses = tuple(clause.rewritten(self._condition, self._delay) for clause in policy.clauses)
         return Policy.of(clauses, policy.limits)
+
+    def asked(self, condition: Condition) -> Condition:
+        """Return a condition whose `code` and `message` say where they look."""
+        return condition.rewritten(self._condition)
 
     def _condition(self, condition: Condition) -> Condition:
         if isinstance(condition, Code) and condition.at is None and self.code is not None:

@@ -249,6 +249,16 @@ class Document:
         last = places[min(start + width, len(places) - 1)]
         return self.finding_at(code, first, last, message, key=shown(path), advice=advice)
 
+    def finding_on(
+        self, code: str, path: Path, said: re.Pattern[str], message: str, advice: str | None = None
+    ) -> Finding:
+        """Return a finding about the group of a match in a value as it is written; without one, about the value."""
+        spot = self._nearest(path)
+        match = said.search(self.text, spot.value, spot.value_end)
+        if match is None:
+            return self.finding(code, path, message, advice, value=True)
+        return self.finding_at(code, *match.span(1), message, key=shown(path), advice=advice)
+
     def finding_at(
         self,
         code: str,

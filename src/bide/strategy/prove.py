@@ -20,8 +20,10 @@ from bide.strategy.errors import CataloguedError
 from bide.strategy.findings import Finding
 from bide.strategy.places import answer
 from bide.strategy.positions import Path
+from bide.strategy.unnamed import unnamed_parts
 
 _DONE: Final = {"retry": "retry", "give_up": "give up", "accept": "accept", "recover": "recover, then retry"}
+_HEADS: Final[dict[str, Verb]] = {"give_up": "give_up_on", "accept": "accept_on"}
 _ABOUT_RESPONSES: Final = (AllOf, AnyOf, Not, Status, Code, HeaderIs, BodyIs, Message, Method)
 _FACTS: Final = (anything, idempotent, replayable)
 
@@ -45,8 +47,13 @@ class Coverage:
 
 
 def prove(contents: Contents) -> list[Finding]:
-    """Return what is wrong: codes undecided or decided otherwise, rules unused or unreached, policies unbounded."""
-    found = [*_wrong_codes(contents), *_useless_rules(contents), *_unbounded(contents)]
+    """Return what is wrong: codes decided otherwise, rules unused or unreached, policies unbounded, parts unnamed."""
+    found = [
+        *_wrong_codes(contents),
+        *_useless_rules(contents),
+        *_unbounded(contents),
+        *unnamed_parts(contents),
+    ]
     return sorted(found, key=lambda finding: (finding.line or 0, finding.column or 0))
 
 
@@ -60,10 +67,18 @@ def coverage(contents: Contents) -> Coverage:
 
 
 def proof_of(contents: Contents, error: CataloguedError) -> Outcome:
-    """Return the response by which a catalogued error is proved: its example, or the smallest body with its code."""
+    """
+    Return the response by which a catalogued error is proved: its headers, and its example or the smallest body.
+
+    The smallest body is one with its code, or with what its `when` asks for.
+    """
     if error.example is not None:
-        return Outcome(error.status, body=error.example, method=error.method)
-    return contents.read.answer(error.code, error.status, error.method, category=error.category)
+        return Outcome(error.status, error.headers, error.example, method=error.method)
+    code, held = error.code, dict[str, object]()
+    if error.when is not None:
+        code, held = None, _asked_for(contents, error.when)[0]
+    held |= {f"header:{name}": value for name, value in error.headers}
+    return contents.read.answer(code, error.status, error.method, held, category=error.category)
 
 
 def _finding(contents: Contents, code: str, path: Path, message: str, advice: str) -> Finding:
@@ -74,18 +89,35 @@ def _finding(contents: Contents, code: str, path: Path, message: str, advice: st
 
 def _wrong_codes(contents: Contents) -> Iterator[Finding]:
     for error in contents.catalogue:
-        explained = contents.policies["default"].explain(proof_of(contents, error))
+        proof = proof_of(contents, error)
+        policy, called = _deciding(contents, error)
+        explained = policy.explain(proof)
         path = error.path
-        if explained.action == "return":
-            what = f"no rule of the default policy decides about {error.label}"
+        if error.when is not None and not error.when.matches(proof):
+            what = f"its `when` does not hold for the response that proves it: {error.when.miss(proof)}"
+            yield _finding(
+                contents, "unmet-when", (*path, "when"), what, "add headers or an example, or correct it"
+            )
+        elif explained.action == "return":
+            what = f"no rule of {called} decides about {error.label}"
             yield _finding(contents, "undecided-code", path, what, _how_to_decide(contents, error))
         elif explained.action != error.decision:
-            what = f"the catalogue says {_DONE[error.decision]}, and the default policy {_decided(explained)}"
+            what = f"the catalogue says {_DONE[error.decision]}, and {called} {_decided(explained)}"
             yield _finding(contents, "wrong-decision", path, what, "correct the catalogue, or the rule")
 
 
+def _deciding(contents: Contents, error: CataloguedError) -> tuple[Policy, str]:
+    """Return the policy that decides about a catalogued error, and what people are told that it is."""
+    if error.endpoint is None:
+        return contents.policies["default"], "the default policy"
+    return contents.endpoints[error.endpoint], f"the policy of {error.endpoint!r:.60}"
+
+
 def _how_to_decide(contents: Contents, error: CataloguedError) -> str:
-    head = {"give_up": "give_up_on", "accept": "accept_on"}.get(error.decision, "retry_on")
+    head = _HEADS.get(error.decision, "retry_on")
+    if error.when is not None:
+        alone = error.when if error.when.statuses() else Status((error.status,)) & error.when
+        return f"add a rule, such as {_named((head, (alone,)))}"
     asked = str(error.status)
     if error.code is not None:
         asked += f' & code("{error.code}")'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Collection, Iterator, Mapping
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import attrs
 
@@ -19,7 +19,7 @@ from bide.strategy.contents import by_code
 from bide.strategy.endpoints import Pattern
 from bide.strategy.fields import Fields, Table
 from bide.strategy.findings import Finding
-from bide.strategy.places import Places, checked_place
+from bide.strategy.places import FAILED, Places, checked_place
 from bide.strategy.positions import Document, Path, Spot, locate, shown
 from bide.strategy.strategy import Strategy
 
@@ -119,6 +119,7 @@ class _Reader(Fields):
         self.broken: set[str] = set()  # names of those that could not be read
         self.later: set[str] = set()  # names of policies further down
         self.used: set[str] = set()
+        self.patterns: dict[str, Pattern | None] = {}  # of the endpoints; None: the text is none
 
     def strategy(self, data: Table) -> Strategy | None:
         self.unknown((), data, EVERY_SECTION, "section")
@@ -127,7 +128,7 @@ class _Reader(Fields):
         rules = self.rules(self.table(("rules",), data), places)
         policies = self.policies(self.table(("policies",), data, required=True), places, rules)
         endpoints = self.endpoints(self.table(("endpoints",), data), places)
-        documented = read_catalogue(self, data, places)
+        documented = read_catalogue(self, data, places, self.patterns)
         texts = {key: self.text(("api", key), api, required=key != "base_url") for key in API}
         self.unknown(("api",), api, API, "key")
         name = texts["name"]
@@ -154,13 +155,18 @@ class _Reader(Fields):
 
     def places(self, table: Table) -> Places:
         self.unknown(("read",), table, _READ, "key")
-        found: dict[str, str] = {}
+        found: dict[str, Any] = {}
         for key in _READ:
+            if key == FAILED:
+                continue
             place = self.text(("read", key), table)
             good = None if place is None else self.made("bad-place", ("read", key), checked_place, place)
             if good is not None:
                 found[key] = good
-        return Places(**found)
+        places = Places(**found)
+        path = ("read", FAILED)
+        failed = self.condition(path, self.text(path, table))
+        return places if failed is None else attrs.evolve(places, failed=places.asked(failed))
 
     def rules(self, table: Table, places: Places) -> dict[str, Policy]:
         found: dict[str, Policy] = {}
@@ -196,6 +202,7 @@ class _Reader(Fields):
         for text in table:
             path = ("endpoints", text)
             pattern = self.made("bad-endpoint", path, Pattern.of, text, value=False)
+            self.patterns[text] = pattern
             if pattern is not None and seen.setdefault(pattern, text) != text:
                 self.wrong("bad-endpoint", path, f"says the same as {seen[pattern][:60]!r}")
             policy = self.policy(path, table, places, self.raw)

@@ -17,7 +17,7 @@ from bide.language.words import HEADS, WHOLE
 from bide.strategy.cataloguing import KEYS, METHOD, REQUIRED, STATUS
 from bide.strategy.contents import Contents
 from bide.strategy.errors import CLASSES, EXPECTED
-from bide.strategy.places import Places
+from bide.strategy.places import FAILED, Places
 from bide.strategy.reading import API, API_NAME, EVERY_SECTION, NAME
 
 Schema = dict[str, Any]
@@ -47,6 +47,7 @@ _READ: Final = {
     "details": "Where more about the error stands, for APIError.details.",
     "param": "Where the name of the field at fault stands, for APIError.param.",
     "category": "Where the kind of error stands, of APIs whose responses have a category and a code.",
+    "failed": "A condition that tells an error from a success where the status does not.",
 }  # fmt: skip
 _ERROR: Final = {
     "status": "The HTTP status, or a list of those that it comes with.",
@@ -54,11 +55,15 @@ _ERROR: Final = {
     "meaning": "What went wrong.",
     "resolution": "What to do about it.",
     "raises": "The exception that raise_for raises. When not said, the status chooses.",
-    "method": "The method of the request that proves the decision. When not said: GET.",
+    "method": "The method of the request that proves the decision. When not said: the endpoint's, else GET.",
+    "headers": "Headers of the response that proves the decision.",
+    "endpoint": "The endpoint, one of [endpoints], whose policy must come to the decision. When not said: the default.",
     "example": "The response's body that proves the decision. When not said: the smallest that has the code.",
     "category": "The category that the code belongs to, one of [categories].",
     "details": "Where this code's details stand, if elsewhere than [read] says.",
+    "when": "A condition that tells this error where responses have no code; the code is then only a name.",
 }
+_HEADER: Final = "What the header says."
 _CODE: Final = "What is documented of this code; a table for each status where they differ."
 _CATEGORY: Final = "What is documented of this category."
 _STATUS: Final = "What is documented of this status."
@@ -104,8 +109,14 @@ def _api() -> Schema:
 
 
 def _read() -> Schema:
-    examples = {"examples": ["error.code", "errors[0].code", "header:x-request-id"]}
-    return _table({field.name: _said(_READ[field.name]) | examples for field in attrs.fields(Places)})
+    place = {"examples": ["error.code", "errors[0].code", "header:x-request-id"]}
+    condition = {"examples": ['200 & body("ok", False)']}
+    return _table(
+        {
+            field.name: _said(_READ[field.name]) | (condition if field.name == FAILED else place)
+            for field in attrs.fields(Places)
+        }
+    )
 
 
 def _rules() -> Schema:
@@ -143,6 +154,7 @@ def _documented(section: str) -> Schema:
         "decision": {"enum": [*EXPECTED]},
         "raises": {"enum": [*CLASSES]},
         "method": {"type": "string", "pattern": _whole(METHOD)},
+        "headers": {"type": "object", "additionalProperties": _said(_HEADER)},
     }
     keys = {key: {"description": _ERROR[key]} | special.get(key, _TEXT) for key in KEYS[section]}
     return _table(keys, [key for key in keys if key in ("status", *REQUIRED)])

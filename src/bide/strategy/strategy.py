@@ -73,8 +73,8 @@ class Strategy(Contents):
         """
         Return the error that a response means, or None when it is a success.
 
-        A success is a status below 400 (unless the catalogue knows the code as an error of that very status), and
-        what a rule or the catalogue accepts.
+        A success is a status below 400 (unless `[read] failed` says that it is none, or the catalogue knows the code
+        as an error of that very status), and what a rule or the catalogue accepts.
         """
         status = outcome.status
         if status is None:
@@ -84,6 +84,8 @@ class Strategy(Contents):
         known = self._documented(outcome, code, category)
         if known == "accepted":
             return None
+        if code is None and known is not None:
+            code = known.code
         # Of an exception only the response that it carries: its text may quote the URL, with what is secret there.
         message = attrs.evolve(outcome, error=None).read_message(self.read.message)
         place = (known.details if known else None) or self.read.details
@@ -178,7 +180,11 @@ class Strategy(Contents):
         """Return what is documented of an error, None if nothing is, or "accepted" when it is none."""
         status = cast("int", outcome.status)
         known = self.documented(code, category, status)
-        if status < _FIRST_ERROR and (known is None or known.status != status or known.code is None):
+        if known is None or known.code is None:
+            known = self._recognized(outcome) or known
+        failed = self.read.failed is not None and self.read.failed.matches(outcome)
+        success = status < _FIRST_ERROR and not failed
+        if success and (known is None or known.status != status or known.code is None):
             return "accepted"
         if known is not None and known.code is not None:
             return "accepted" if known.decision == "accept" else known
@@ -198,7 +204,8 @@ class Strategy(Contents):
         self, status: int, code: str | None, category: str | None, known: CataloguedError | None
     ) -> type[APIError]:
         ours = class_for(status, known.raises if known else None)
-        asked = (code or "", category or "", status, ours)
+        named = known.code if known else None
+        asked = (code or "", named or "", category or "", status, ours)
         return next((self.classes[key] for key in asked if key in self.classes), ours)
 
 

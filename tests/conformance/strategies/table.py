@@ -15,10 +15,10 @@ HEAD = """\
 # The strategies that come with bide
 
 `bide.load("NAME")` finds each of these. For each: its policies as text, and what came of its documented errors when a
-server played them, in the API's own envelope, to httpx, requests and aiohttp on a virtual clock. "With a key" is a request
-that carries an `Idempotency-Key`. The delays are those that
-were waited, each jitter drawn in its middle; where the server asks for a delay, what is added so that a fleet does not come
-back at once is left out. "Raised" is what `raise_for` made of the last answer.
+server played them, in the API's own envelope, to httpx, requests and aiohttp in turn, on a virtual clock. "With a key"
+is a request that carries an `Idempotency-Key`. The delays are those that were waited, each jitter drawn in its middle;
+where the server asks for a delay, what is added so that a fleet does not come back at once is left out. "Raised" is what
+`raise_for` made of the last answer.
 
 [The strategy file](strategy-file.md) tells what stands in such a file, and how to write one.
 

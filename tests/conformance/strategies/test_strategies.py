@@ -60,17 +60,23 @@ def wrong(cases, play):
     for case in cases:
         try:
             play(case)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the cases after it are played too
+        except Exception as error:  # whatever it is, the cases after it are played too
             found.append(f"{case.id}: {type(error).__name__}: {error}")
     return found
+
+
+def report(found):
+    if found:
+        pytest.fail("\n\n".join(found), pytrace=False)
 
 
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_a_client_comes_to_the_decisions_that_are_documented(name, client):
     with FaultServer() as server, CLIENTS[client]() as player:
-        found = wrong(on_client(client, name), lambda case: assert_played(case, *perform(server, player, case)))
-    assert not found, "\n\n".join(found)
+        report(
+            wrong(on_client(client, name), lambda case: assert_played(case, *perform(server, player, case)))
+        )
 
 
 def assert_played(case, came, slept, requests, taken):
@@ -106,8 +112,7 @@ def assert_raised_as_documented(case, raised):
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_explain_tells_the_decisions_that_a_client_takes(name):
-    found = wrong([case for case in CASES if case.strategy == name and case.fault is None], assert_explained)
-    assert not found, "\n\n".join(found)
+    report(wrong([case for case in CASES if case.strategy == name and case.fault is None], assert_explained))
 
 
 def assert_explained(case):

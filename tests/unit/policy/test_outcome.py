@@ -131,7 +131,10 @@ def test_a_code_is_read_from_where_it_usually_stands_or_from_a_place():
     ],
 )
 def test_a_code_of_aws_is_read_without_its_namespace_and_its_address(said):
-    in_body, in_header = Outcome(400, body=f'{{"__type": "{said}"}}'), Outcome(400, {"x-amzn-ErrorType": said})
+    in_body, in_header = (
+        Outcome(400, body=f'{{"__type": "{said}"}}'),
+        Outcome(400, {"x-amzn-ErrorType": said}),
+    )
     assert in_body.read_code() == in_body.read_code("__type") == "SlowDown"
     assert in_header.read_code() == in_header.read_code("header:X-Amzn-Errortype") == "SlowDown"
     assert in_body.at("__type") == said  # what stands there stays as it was
