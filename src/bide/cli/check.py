@@ -11,8 +11,10 @@ import click
 
 from bide.cli.diagnostics import show_finding, show_syntax, syntax_document
 from bide.cli.screen import count, err, out, print_json
+from bide.engine.runtime import bind
 from bide.language.diagnostics import PolicySyntaxError
 from bide.language.parse import parse
+from bide.policy.errors import PolicyError
 from bide.strategy.findings import Finding, StrategyError
 from bide.strategy.load import load
 
@@ -40,7 +42,7 @@ class Checked:
         return len(self.findings) + (self.error is not None)
 
 
-@click.command()
+@click.command(short_help="Check strategy files and policy texts.")
 @click.argument("targets", nargs=-1, required=True, metavar="FILE|NAME|TEXT...")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
@@ -74,6 +76,10 @@ def _check_text(text: str) -> Checked:
         policy = parse(text)
     except PolicySyntaxError as error:
         return Checked(text, _UNREADABLE, error=error)
+    try:
+        bind(policy)
+    except PolicyError as error:  # it can be read, and nobody can use it
+        return Checked(text, _FOUND, [Finding("bad-policy", str(error), text)])
     return Checked(text, _FINE, covered=f"{count(len(policy.clauses), 'rule')}, {policy.worst_case()}")
 
 

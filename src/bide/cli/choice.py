@@ -82,8 +82,10 @@ def choose(text: str | None, strategy: str | None, request: Request, *, what: st
     """
     if text is not None and strategy is None:
         return Choice(parse(text))
-    if strategy is None or text is not None:
-        raise click.UsageError(f"say either {what} or --strategy")
+    if text is not None:
+        raise click.UsageError(f"say either {what} or --strategy: both name a policy")
+    if strategy is None:
+        raise click.UsageError(f"say either {what}, such as 'retry_on(503)', or --strategy and its name")
     loaded = load(strategy)
     if request.url is None:
         return Choice(loaded.policy, loaded)

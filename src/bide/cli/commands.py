@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
@@ -47,23 +51,43 @@ class Commands(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Note whether machines are listening, then parse as ever."""
-        ctx.meta[_JSON] = "--json" in args
-        return super().parse_args(ctx, args)
+        ctx.meta[_JSON] = "--json" in (args[: args.index("--")] if "--" in args else args)
+        with _complaining(ctx):
+            if args[:1] == ["--json"]:
+                raise click.UsageError(
+                    "--json stands after the command, as in `bide check --json mine.toml`", ctx
+                )
+            return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; its complaint is printed, and no traceback ever is."""
-        try:
+        with _complaining(ctx):
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            raise click.exceptions.Exit(_INTERRUPTED) from None
-        except (PolicyError, click.UsageError) as error:
-            if ctx.meta[_JSON]:
-                print_json(_document(error))
-            elif isinstance(error, click.UsageError):
-                raise
-            else:
-                _complain(error)
-            raise click.exceptions.Exit(2) from None
+
+
+@contextmanager
+def _complaining(ctx: click.Context) -> Generator[None]:
+    """Print what is wrong, for people or for machines, and exit."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise click.exceptions.Exit(_INTERRUPTED) from None
+    except (PolicyError, click.UsageError) as error:
+        if ctx.meta[_JSON]:
+            print_json(_document(error))
+        elif isinstance(error, click.UsageError):
+            raise
+        else:
+            _complain(error)
+        raise click.exceptions.Exit(2) from None
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # the reader has seen enough: click ends without a word
+            raise
+        with suppress(OSError):
+            show(err(), f"the system says: {error.strerror or error}")
+        with suppress(OSError):
+            sys.stdout.close()  # or Python would try once more to write what is left, and complain of it
+        raise click.exceptions.Exit(2) from None
 
 
 def _complain(error: PolicyError) -> None:
@@ -91,7 +115,7 @@ def _version() -> str:
         return "0+unknown"
 
 
-@click.group(cls=Commands)
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(_version(), prog_name="bide")
 def commands() -> None:
     """Retry and backoff, as one readable sentence: try policies out, check them, and watch them work."""

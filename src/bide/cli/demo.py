@@ -10,6 +10,7 @@ import httpx
 from rich.text import Text
 
 from bide.adapters.httpx import install
+from bide.cli import inputs
 from bide.cli.pace import PacedClock
 from bide.cli.screen import can_animate, out, print_json
 from bide.cli.stories import STORIES, Story, play
@@ -30,10 +31,10 @@ _ELSEWHERE: Final = 50.0
 _DRAWS: Final = (0.2, 0.62, 0.7, 0.55, 0.5, 0.5, 0.62, 0.45, 0.38)
 
 
-@click.command()
+@click.command(short_help="Watch retries against a server that fails.")
 @click.option("--fast", "pace", flag_value="fast", help="Shorten the waits as much as without a terminal.")
 @click.option("--real", "pace", flag_value="real", help="Wait as long as the policy says.")
-@click.option("--speed", type=click.FloatRange(0.1, 1000), help="Divide the waits by this.")
+@click.option("--speed", type=inputs.speed, metavar="NUMBER", help="Divide the waits by this.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
 def demo(ctx: click.Context, /, *, pace: str | None, speed: float | None, as_json: bool) -> None:

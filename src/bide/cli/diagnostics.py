@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from bide.language.diagnostics import PolicySyntaxError
@@ -47,9 +48,16 @@ def show(
         number, line, carets = source
         console.print(Text(f"{gutter} |", "blue"))
         console.print(Text.assemble((f"{number} | ", "blue"), line), soft_wrap=True)
-        console.print(Text.assemble((f"{gutter} | ", "blue"), (carets, "red")), soft_wrap=True)
+        console.print(Text.assemble((f"{gutter} | ", "blue"), (_under(line, carets), "red")), soft_wrap=True)
     if advice is not None:
         console.print(Text.assemble(("help", "bold cyan"), f": {advice}"), soft_wrap=True)
+
+
+def _under(line: str, carets: str) -> str:
+    """Return carets that stand under the same characters on a terminal, where some fill two columns."""
+    first = len(carets) - len(carets.lstrip())
+    width = cell_len(line[first : len(carets)]) + max(0, len(carets) - max(first, len(line)))
+    return " " * cell_len(line[:first]) + " " * max(0, first - len(line)) + "^" * width
 
 
 def split(message: str) -> tuple[str, str | None]:

@@ -33,7 +33,7 @@ _ACTIONS = {
 }
 
 
-@click.command()
+@click.command(short_help="Tell what a policy does.")
 @click.argument("text", required=False)
 @strategy_option
 @click.option(
@@ -43,7 +43,7 @@ _ACTIONS = {
     help="The request, which chooses the strategy's endpoint: 'POST /v1/jobs'.",
 )
 @click.option("--url", type=inputs.url, metavar="URL", help="The request's URL or path, without its method.")
-@click.option("--status", type=click.IntRange(100, 599), help="The response's HTTP status.")
+@click.option("--status", type=inputs.status, metavar="STATUS", help="The response's HTTP status.")
 @click.option(
     "--header",
     "headers",
@@ -62,7 +62,7 @@ _ACTIONS = {
 @click.option(
     "--method", type=inputs.method, metavar="METHOD", help="The request's method (GET when not said)."
 )
-@click.option("--attempt", type=click.IntRange(1), help="Which attempt came to it, from 1.")
+@click.option("--attempt", type=inputs.attempt, metavar="NUMBER", help="Which attempt came to it, from 1.")
 @click.option(
     "--elapsed", type=inputs.duration, metavar="DURATION", help="How long the call has taken so far."
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import sys
 from typing import Any, Final
 
@@ -17,16 +18,21 @@ from bide.cli.pace import PacedClock
 from bide.cli.screen import err, print_json
 from bide.cli.timeline import Timeline, row_document, summary
 from bide.engine.clock import SYSTEM_CLOCK
+from bide.engine.history import history
+from bide.engine.pacing import PaceTimeout
 from bide.policy.decision import Reason
+from bide.policy.errors import PolicyError
 from bide.policy.outcome import Outcome
 from bide.policy.policy import Policy
 
 _FIRST_ERROR: Final = 400
 _KEPT: Final = 65_536
 _LAST_PORT: Final = 65_535
+_TELLING: Final = (httpx.ConnectError, PaceTimeout, UnicodeError)
+"""What is raised with a text that tells more than its name, and quotes neither the URL nor a header."""
 
 
-@click.command()
+@click.command(short_help="Fetch a URL, retried by a policy.")
 @click.argument("url")
 @click.option("--policy", "text", help="The policy, such as 'retry_on(429, 5xx).exponential()'.")
 @strategy_option
@@ -67,11 +73,13 @@ def get(ctx: click.Context, /, *, url: str, as_json: bool, **said: Any) -> None:
     timeline = Timeline(None if as_json else err())
     if not as_json:
         choice.print(err())
-    fetched = _fetch(policy, request, timeline, body, said["timeout"])
+    fetched = _fetch(choice, request, timeline, body, said["timeout"])
     timeline.ended(fetched.told, fetched.reason(policy, len(timeline.rows) + 1))
     if as_json:
         print_json(_document(fetched, timeline, choice))
     else:
+        if fetched.detail is not None:
+            err().print(f"  {fetched.detail}", soft_wrap=True)
         err().print(summary([(f"{method} {shown(request.url)}", timeline)]))
     ctx.exit(0 if fetched.fine else 1)
 
@@ -80,7 +88,7 @@ def _request(method: str, url: str, headers: list[tuple[str, str]], data: str | 
     """Return the request; what is wrong with an address is told without it, since it may hold a password."""
     try:
         parsed = httpx.URL(url)
-        content = None if data is None else data.encode()
+        content = None if data is None else os.fsencode(data)  # the bytes as they were typed
         request = httpx.Request(method, parsed, headers=list(headers), content=content)
     except (httpx.InvalidURL, ValueError):
         raise click.UsageError("this is no URL that a request can go to") from None
@@ -107,7 +115,8 @@ class Body:
     def take(self, response: httpx.Response) -> None:
         """Write the body out as it comes."""
         if self.path is None:
-            self._copy(response, None if self.in_memory else sys.stdout.buffer)
+            stdout = None if self.in_memory else sys.stdout
+            self._copy(response, None if stdout is None else stdout.buffer)  # None too where it was closed
             return
         try:
             with open(self.path, "wb") as file:  # noqa: PTH123  # the path is as the user wrote it
@@ -143,6 +152,11 @@ class Fetched:
         return str(self.status) if self.error is None else type(self.error).__name__
 
     @property
+    def detail(self) -> str | None:
+        """What the exception says of itself, where that tells more than its name."""
+        return str(self.error) if isinstance(self.error, _TELLING) and str(self.error) else None
+
+    @property
     def status(self) -> int | None:
         """The status that came, if one came."""
         return None if self.response is None else self.response.status_code
@@ -154,6 +168,9 @@ class Fetched:
 
     def reason(self, policy: Policy, attempt: int) -> Reason | None:
         """Return what the policy says of the end; None when the body broke off, since no policy is asked then."""
+        known = history(self.error)
+        if known is not None:
+            return known.reason
         if self.response is None:
             outcome = Outcome(error=self.error, method=self.request.method)
         elif self.error is None:
@@ -164,21 +181,52 @@ class Fetched:
         return policy.explain(outcome, attempt=attempt).reason
 
 
-def _fetch(policy: Policy, request: httpx.Request, timeline: Timeline, body: Body, timeout: float) -> Fetched:
+def _fetch(choice: Choice, request: httpx.Request, timeline: Timeline, body: Body, timeout: float) -> Fetched:
     clock = PacedClock(SYSTEM_CLOCK, countdown=timeline.countdown if timeline.animated else None)
     fetched = Fetched(request, body)
-    with httpx.Client(timeout=timeout) as client:
-        install(client, policy, clock=clock, listeners=[timeline])
+    with _client(timeout) as client:
+        install(
+            client,
+            choice.policy if choice.strategy is None else choice.strategy,
+            clock=clock,
+            listeners=[timeline],
+        )
         request.extensions["timeout"] = client.timeout.as_dict()
         try:
             fetched.response = client.send(request, stream=True)
-            body.take(fetched.response)
-        except httpx.HTTPError as error:
+        except PolicyError:
+            raise
+        except Exception as error:  # not all that a client raises is an HTTPError
             fetched.error = error
-        finally:
-            if fetched.response is not None:
-                fetched.response.close()
+        else:
+            _take(fetched, body)
     return fetched
+
+
+def _client(timeout: float) -> httpx.Client:
+    """Return a client; what can be wrong with it is said by the environment, and told without it."""
+    try:
+        return httpx.Client(timeout=timeout)
+    except ImportError:
+        needs = 'a proxy that the environment names speaks SOCKS, which needs: pip install "httpx[socks]"'
+        raise click.UsageError(f"{needs}; to go without it set NO_PROXY='*'") from None
+    except OSError as error:
+        what = "the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read"
+        raise click.UsageError(f"{what}: {error.strerror}; correct it, or leave it unset") from None
+    except (httpx.InvalidURL, ValueError):
+        what = "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names no proxy such as http://proxy.example:8080"
+        raise click.UsageError(f"{what}; correct it, or set NO_PROXY='*'") from None
+
+
+def _take(fetched: Fetched, body: Body) -> None:
+    response = fetched.response
+    assert response is not None  # it has just come
+    try:
+        body.take(response)
+    except httpx.HTTPError as error:
+        fetched.error = error
+    finally:
+        response.close()
 
 
 def _document(fetched: Fetched, timeline: Timeline, choice: Choice) -> dict[str, Any]:
@@ -189,6 +237,7 @@ def _document(fetched: Fetched, timeline: Timeline, choice: Choice) -> dict[str,
         "endpoint": choice.document(),
         "status": fetched.status,
         "error": None if fetched.error is None else type(fetched.error).__name__,
+        "detail": fetched.detail,
         "attempts": [row_document(row) for row in timeline.rows],
         "waited": timeline.waited,
         "reason": timeline.rows[-1].reason,

@@ -12,6 +12,7 @@ from bide.policy.errors import PolicyError
 from bide.policy.raised import Raises
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_LAST_ATTEMPT: Final = 1_000_000
 _LAST_EPOCH: Final = 253_402_300_800.0  # the year 10000: no date is after it
 
 
@@ -29,6 +30,24 @@ def positive_duration(value: str) -> float:
     found = duration(value)
     if found == 0:
         raise click.BadParameter("it must be more than 0")
+    return found
+
+
+def status(value: str) -> int:
+    """Return an HTTP status."""
+    return _whole(value, 100, 599)
+
+
+def attempt(value: str) -> int:
+    """Return which attempt it is, from 1."""
+    return _whole(value, 1, _LAST_ATTEMPT)
+
+
+def speed(value: str) -> float:
+    """Return how many seconds of a wait pass in one."""
+    found = _number(value)
+    if found is None or not 0.1 <= found <= 1000:
+        raise click.BadParameter(f"{value!r} is none; write a number from 0.1 to 1000")
     return found
 
 
@@ -53,7 +72,7 @@ def header(value: str) -> tuple[str, str]:
 def method(value: str) -> str:
     """Return an HTTP method in upper case."""
     if not _TOKEN.fullmatch(value):
-        raise click.BadParameter(f"{value!r} is no HTTP method")
+        raise click.BadParameter(f"{value!r} is no HTTP method; write one, such as GET")
     return value.upper()
 
 
@@ -87,6 +106,13 @@ def exception(value: str) -> Exception:
         raise click.BadParameter(f"{value} cannot be made from its name alone") from None
     assert isinstance(made, Exception)  # Raises takes no other
     return made
+
+
+def _whole(value: str, least: int, most: int) -> int:
+    known = value.isascii() and value.isdigit() and len(value) <= len(str(most))
+    if not known or not least <= int(value) <= most:
+        raise click.BadParameter(f"{value!r:.40} is none; write a whole number from {least} to {most}")
+    return int(value)
 
 
 def _number(value: str) -> float | None:

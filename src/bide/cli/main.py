@@ -27,4 +27,7 @@ def main(args: Sequence[str] | None = None) -> None:
     if commands is None:
         print(f"bide: {missing}", file=sys.stderr)
         raise SystemExit(2)
+    reconfigure: Callable[..., object] | None = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")  # as stderr: better an escape than no answer
     commands(args, prog_name="bide")

@@ -11,7 +11,7 @@ from bide.strategy.skeleton import skeleton
 _SUFFIX = ".toml"
 
 
-@click.command()
+@click.command(short_help="Write a strategy file to fill in.")
 @click.argument("name")
 @click.option(
     "--out", "path", type=click.Path(dir_okay=False), metavar="FILE", help="Where (NAME.toml when not said)."
@@ -23,6 +23,8 @@ def new(name: str, *, path: str | None, as_json: bool) -> None:
 
     NAME is what the strategy is called. A file that is there already is left alone, and the exit status is 2.
     """
+    if not name:
+        raise click.UsageError("NAME is empty: write what the strategy is called, such as 'notes'")
     if name.endswith(_SUFFIX):
         raise click.UsageError(f"NAME is no file: write {name.removesuffix(_SUFFIX)!r}")
     path = f"{name}{_SUFFIX}" if path is None else path

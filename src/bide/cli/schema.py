@@ -8,7 +8,7 @@ from bide.cli.screen import print_json
 from bide.strategy import schema as strategy_file
 
 
-@click.command()
+@click.command(short_help="Print the JSON Schema of a strategy file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, as without it.")
 def schema(*, as_json: bool) -> None:  # noqa: ARG001  # every command takes --json
     """

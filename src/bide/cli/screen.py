@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -12,6 +13,7 @@ import click
 from rich.console import Console
 
 _PLAIN_WIDTH: Final = 120
+_NARROWEST: Final = 40
 _DURATION_UNITS: Final = ((3600.0, "h"), (60.0, "m"))
 
 
@@ -27,8 +29,13 @@ def err() -> Console:
 
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
-    wide = None if stream.isatty() or "COLUMNS" in os.environ else _PLAIN_WIDTH
-    return Console(stderr=stderr, width=wide, markup=False, highlight=False, emoji=False)
+    lost = io.StringIO() if stream is None else None  # it was closed before we began
+    wide = None if (stream and stream.isatty()) or "COLUMNS" in os.environ else _PLAIN_WIDTH
+    console = Console(file=lost, stderr=stderr, width=wide, markup=False, highlight=False, emoji=False)
+    console.width = max(
+        console.width, _NARROWEST
+    )  # below that a terminal breaks lines better than a table does
+    return console
 
 
 def can_animate(console: Console) -> bool:

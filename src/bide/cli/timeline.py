@@ -64,6 +64,12 @@ class Timeline:
             case events.GaveUp():
                 self.retry_at = event.retry_at
                 self._add(Row(event.attempt, event.outcome, event.rule, reason=event.reason))
+            case events.Paced():
+                self._say(
+                    Text(f"  its pace lets attempt {event.attempt} begin in {seconds(event.delay)}", "dim")
+                )
+            case events.RecoveryFailed():
+                self._say(Text(f"  {_unrecovered(event)}", "red"))
             case events.ConditionFailed():
                 self._say(Text(f"  a condition or delay raised {type(event.error).__name__}", "red"))
             case _:
@@ -125,6 +131,12 @@ def followed(row: Row) -> str:
     if row.reason in (Reason.SUCCEEDED, Reason.ACCEPTED):
         return f"done: {row.reason}"
     return f"gave up: {row.reason}, {MEANINGS[row.reason]}{rule}"
+
+
+def _unrecovered(event: events.RecoveryFailed) -> str:
+    if event.error is None:
+        return f"nothing is bound to {event.recovery}: a program does that, with recover={{...}}"
+    return f"the recovery {event.recovery} raised {type(event.error).__name__}"
 
 
 def row_document(row: Row) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from bide.policy.errors import PolicyError
 from bide.policy.policy import Policy
 
 _METHOD: Final = re.compile(r"\*|[A-Za-z]{1,32}")
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 _HOST: Final = re.compile(r"(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]|\*")
 _PARAM: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _STAR: Final = re.compile(rf"{_PARAM.pattern}|\*")
@@ -49,7 +50,17 @@ class Target:
 
     @classmethod
     def of(cls, method: str | None, url: str) -> Target:
-        """Return the parts of a URL, or of a path; query, fragment and userinfo are left out."""
+        """
+        Return the parts of a URL, or of a path; query, fragment and userinfo are left out.
+
+        Raises:
+            PolicyError: it is neither a text nor a client's own URL.
+        """
+        said: Any = url
+        if said is None or isinstance(said, (bytes, int)):
+            raise PolicyError(
+                f"a request is asked about by its URL or path, such as '/jobs/7'; got {said!r:.40}"
+            )
         rest = str(url).partition("#")[0].partition("?")[0]
         host, port, path = None, None, rest
         scheme, absolute, after = rest.partition("://")
@@ -168,20 +179,28 @@ class Pattern:
 def _target(target: str) -> tuple[str | None, int | None, str]:
     """Return host, port and path of a pattern."""
     if "://" in target:
-        raise PolicyError(f"leave the scheme out: write {target.partition('://')[2][:60]!r}")
+        raise PolicyError(
+            f"an endpoint is for any scheme; leave the scheme out: write {target.partition('://')[2][:60]!r}"
+        )
     if "?" in target or "#" in target:
         raise PolicyError("an endpoint is matched by its path; leave out the query, from ? or # on")
     if target == "*":
         return None, None, "/*"
     authority, slash, path = target.partition("/")
     if not slash:
-        raise PolicyError(f"write '/{target[:40]}' for a path, or '{target[:40]}/*' for a host")
+        raise PolicyError(_no_path(target[:40]))
     host, port = _host_and_port(authority)
     if authority and not _HOST.fullmatch(host):
         raise PolicyError(
             f"{authority!r:.60} is no host, such as api.example.com, *.example.com or host:8080"
         )
     return None if host in ("", "*") else host, port, path
+
+
+def _no_path(word: str) -> str:
+    if word.upper() in _METHODS:
+        return f"{word!r} is a method without a path; write '{word} /search', or '{word} *' for any path"
+    return f"{word!r} has no path: write '/{word}' for a path, or '{word}/*' for a host"
 
 
 def _segment(written: str) -> str:
@@ -279,7 +298,9 @@ def rows_of(policies: Mapping[str, Policy]) -> Rows:
                 f"{pattern.text!r:.60} takes a policy, such as retry_on(503); got {policy!r:.40}"
             )
         if pattern in seen:
-            raise PolicyError(f"{pattern.text!r:.60} says the same as {seen[pattern]!r:.60}")
+            raise PolicyError(
+                f"{pattern.text!r:.60} says the same as {seen[pattern]!r:.60}; leave one of them out"
+            )
         seen[pattern] = pattern.text
     return tuple(sorted(rows, key=lambda row: row[0].order))
 

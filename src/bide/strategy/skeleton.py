@@ -41,6 +41,7 @@ refused = 'give_up_on(4xx)'
 default = '(throttled | server_errors | network_failures | refused).attempts(5)'
 
 # Requests that want another policy: method and path, in which {id} is one segment. The most specific pattern wins.
+# `.pace("60/minute")` stays within a rate limit, `.pace("60/minute", per="id")` within one for each {id}.
 [endpoints]
 # "POST /v1/jobs/{id}" = 'default.attempts(2)'
 

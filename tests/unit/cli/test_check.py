@@ -144,3 +144,11 @@ def test_a_file_whose_name_has_a_parenthesis_is_a_file(run, tmp_path, monkeypatc
 def test_nothing_to_check_is_a_usage_error(run):
     assert run("check").code == 2
     assert run("check", "--json").json["error"]
+
+
+@pytest.mark.parametrize("text", ["retry_on(503).budget(20%)", "retry_on(503).hedge(after=1s)"])
+def test_a_text_that_can_be_read_and_not_used_is_a_finding(run, text):
+    done = run("check", text)
+    assert (done.code, done.out) == (1, "Found 1 error.\n")
+    assert done.err.startswith("bad-policy: ")
+    assert run("check", text, "--json").json["checked"][0]["findings"][0]["code"] == "bad-policy"

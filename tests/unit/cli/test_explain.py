@@ -306,9 +306,11 @@ def test_a_policy_text_is_for_every_route(run):
             ["retry_on(503)", "--status", "503", "--route", "/a", "--method", "GET"],
             "leave out --method and --url",
         ),
-        ([], "say either TEXT or --strategy"),
-        (["retry_on(503)", "--strategy", "prompt-library"], "say either TEXT or --strategy"),
-        (["retry_on(503)", "--status", "99"], "100<=x<=599"),
+        ([], "say either TEXT, such as 'retry_on(503)', or --strategy"),
+        (["retry_on(503)", "--strategy", "prompt-library"], "either TEXT or --strategy: both name a policy"),
+        (["retry_on(503)", "--status", "99"], "'99' is none; write a whole number from 100 to 599"),
+        (["retry_on(503)", "--status", "abc"], "'abc' is none; write a whole number from 100 to 599"),
+        (["retry_on(503)", "--status", "\N{SUPERSCRIPT TWO}00"], "write a whole number from 100 to 599"),
         (["retry_on(503)", "--status", "503", "--header", "x"], "name=value"),
         (["retry_on(503)", "--status", "503", "--header", "a b=c"], "name=value"),
         (["retry_on(503)", "--status", "503", "--header", "a=\x1b[0m"], "no header may have"),
@@ -316,8 +318,12 @@ def test_a_policy_text_is_for_every_route(run):
         (["retry_on(503)", "--status", "503", "--elapsed", "nan"], "is no duration"),
         (["retry_on(503)", "--status", "503", "--now", "yesterday"], "epoch seconds"),
         (["retry_on(503)", "--status", "503", "--now", "nan"], "epoch seconds"),
-        (["retry_on(503)", "--status", "503", "--method", "a b"], "is no HTTP method"),
-        (["retry_on(503)", "--status", "503", "--attempt", "0"], "x>=1"),
+        (
+            ["retry_on(503)", "--status", "503", "--method", "a b"],
+            "is no HTTP method; write one, such as GET",
+        ),
+        (["retry_on(503)", "--status", "503", "--attempt", "0"], "write a whole number from 1 to 1000000"),
+        (["retry_on(503)", "--status", "503", "--attempt", "9" * 5000], "from 1 to 1000000"),
         (["retry_on(503)", "--exception", "Nonsense"], "no built-in exception"),
         (["retry_on(503)", "--exception", "KeyboardInterrupt"], "never an outcome"),
         (["retry_on(503)", "--exception", "ExceptionGroup"], "cannot be made"),
@@ -412,3 +418,14 @@ def test_a_colon_and_an_equals_sign_both_part_a_header():
     assert inputs.header("A: b=c") == ("A", "b=c")
     with pytest.raises(click.BadParameter):
         inputs.header("=b")
+
+
+def test_a_caret_stands_under_its_characters_where_some_are_two_columns_wide(run):
+    text, carets = run("explain", 'retry_on(code("日本")).foo()').err.splitlines()[3:5]
+    assert text == '1 | retry_on(code("日本")).foo()'
+    assert carets == "  | " + " " * (len('retry_on(code("日本")).') + 2) + "^^^"
+
+
+def test_a_caret_under_wide_characters_is_as_wide(run):
+    carets = run("explain", "retry_on(日本)").err.splitlines()[4]
+    assert carets == "  | " + " " * len("retry_on(") + "^^"  # the first of the two, which is two columns wide

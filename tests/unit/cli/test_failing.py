@@ -36,3 +36,36 @@ def test_usage_errors_are_click_s_own_unless_json_is_asked_for(run):
     done = run("explain")
     assert done.err.startswith("Usage: bide explain")
     assert isinstance(program.commands, click.Group)
+
+
+def test_json_before_the_command_is_told_where_it_stands(run):
+    done = run("--json", "check", "retry_on(503)")
+    assert done.code == 2
+    assert "--json stands after the command" in done.json["error"]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [["--nope", "check", "--json"], ["nope", "--json"], ["check", "--json"], ["get", "--json", "--nope"]],
+)
+def test_every_usage_error_is_json_where_that_is_asked_for(run, args):
+    done = run(*args)
+    assert (done.code, done.err) == (2, "")
+    assert done.json["error"]
+
+
+def test_what_stands_after_two_dashes_is_no_option(run):
+    done = run("check", "--", "--json")
+    assert done.code == 2
+    assert "there is no strategy '--json'" in done.err
+
+
+def test_h_is_help(run):
+    assert run("-h").out == run("--help").out
+    assert run("check", "-h").out.startswith("Usage: bide check")
+
+
+def test_help_says_of_every_command_what_it_does_in_one_whole_sentence(run):
+    listed = run("--help").out.partition("Commands:\n")[2].splitlines()
+    assert len(listed) == 6
+    assert [line for line in listed if not line.endswith(".") or line.endswith("..")] == []

@@ -39,6 +39,7 @@ def test_json_holds_the_attempts_and_the_body(run, server, clock):
         "endpoint": None,
         "status": 200,
         "error": None,
+        "detail": None,
         "attempts": [
             {"attempt": 1, "outcome": "503", "rule": 1, "delay": 2, "source": None, "reason": None},
             {
@@ -198,8 +199,8 @@ def test_a_url_that_is_none_is_told_without_it(run, url):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ([], "say either --policy or --strategy"),
-        (["--policy", "retry_on(503)", "--strategy", "x"], "say either --policy or --strategy"),
+        ([], "say either --policy, such as 'retry_on(503)', or --strategy"),
+        (["--policy", "retry_on(503)", "--strategy", "x"], "--policy or --strategy: both name a policy"),
         (["--policy", "retry_on(503"], "policy:1:"),
         (["--strategy", "no-such"], "there is no strategy"),
         (["--policy", "retry_on(503)", "--timeout", "0s"], "more than 0"),
@@ -232,3 +233,93 @@ def test_what_is_not_available_yet_is_json_too(run, server):
     done = run("get", server.url, "--policy", "retry_on(503).budget(20%)", "--json")
     assert done.code == 2
     assert "not available yet" in done.json["error"]
+
+
+PACED = """
+[api]
+name = "agents"
+title = "Agents"
+docs = "Errors"
+
+[policies]
+default = 'retry_on(503).fixed(1s)'
+
+[endpoints]
+"GET /agents/{agent_id}/query" = 'default.pace("1/10s", per="agent_id")'
+"""
+
+
+def test_a_strategy_s_pace_is_kept_by_the_parts_of_its_endpoint(run, server, clock, tmp_path):
+    (tmp_path / "agents.toml").write_text(PACED, "utf-8")
+    server.on("/agents/7/query", steps.respond(503), steps.respond(200, body="hello"))
+    done = run("get", server.url + "/agents/7/query", "--strategy", tmp_path / "agents.toml")
+    assert (done.code, done.out) == (0, "hello")
+    assert clock.sleeps == [1, pytest.approx(9)]
+    assert "its pace lets attempt 2 begin in 9 s" in done.err
+
+
+def test_a_turn_that_comes_too_late_is_told(run, server, clock):
+    server.on("/", steps.respond(503))
+    policy = 'retry_on(503).fixed(1s).pace("1/1h").within(5s)'
+    done = run("get", server.url, "--policy", policy)
+    assert done.code == 1
+    assert "PaceTimeout" in done.err
+    assert "gave up: deadline" in done.err
+    assert "the pace lets this attempt begin in 3.6e+03 s" in done.err
+    told = run("get", server.url, "--policy", policy, "--json").json
+    assert (told["error"], told["reason"]) == ("PaceTimeout", "deadline")
+    assert "the deadline leaves" in told["detail"]
+
+
+def test_a_recovery_that_nothing_is_bound_to_is_named(run, server):
+    server.on("/", steps.respond(401))
+    done = run("get", server.url, "--policy", 'retry_on(401).calling("refresh_token")')
+    assert done.code == 1
+    assert "nothing is bound to refresh_token" in done.err
+    assert "gave up: recovery_failed" in done.err
+
+
+def test_why_a_connection_failed_is_told(run, server):
+    done = run("get", server.refused_url(), "--policy", "retry_on(503)")
+    assert done.code == 1
+    assert "refused" in done.err
+    assert "refused" in run("get", server.refused_url(), "--policy", "retry_on(503)", "--json").json["detail"]
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 300])
+def test_a_host_that_no_name_server_could_know_is_no_crash(run, host, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "*")
+    done = run("get", f"http://{host}/", "--policy", "retry_on(503)")
+    assert done.code == 1
+    assert "label" in done.err
+
+
+def test_what_the_client_raises_beside_its_own_exceptions_is_no_crash(run, server):
+    done = run("get", server.url, "--policy", "retry_on(503)", "--header", "Content-Length=5", "--data", "x")
+    assert done.code == 1
+    assert "LocalProtocolError" in done.err
+
+
+def test_bytes_that_are_no_text_are_sent_as_they_were_typed(run, server):
+    server.on("/", steps.respond(200))
+    assert run("get", server.url, "--policy", "retry_on(503)", "--data", "\udcff\udcfe").code == 0
+    assert server.requests[0].body == b"\xff\xfe"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("ALL_PROXY", "ftp://u:s3cret@proxy", "names no proxy such as http://proxy.example:8080"),
+        ("HTTP_PROXY", "http://u:s3cret@proxy:port", "names no proxy such as http://proxy.example:8080"),
+        ("SSL_CERT_FILE", "/no/such/file", "SSL_CERT_FILE or SSL_CERT_DIR names cannot be read"),
+    ],
+)
+def test_an_environment_that_no_client_can_be_made_in_is_told(run, monkeypatch, name, value, said):
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv(name, value)
+    done = run("get", "http://127.0.0.1:1/", "--policy", "retry_on(503)")
+    assert done.code == 2
+    assert said in done.err
+    assert "s3cret" not in done.err
+    assert said in run("get", "http://127.0.0.1:1/", "--policy", "retry_on(503)", "--json").json["error"]

@@ -63,7 +63,7 @@ def test_a_file_that_is_there_is_left_as_it_is(run, here):
         (["a b"], "NAME takes letters, digits, -, _ and . only; got 'a b'"),
         (['a"\n[api]'], "NAME takes letters, digits"),
         (["\N{GRINNING FACE}"], "NAME takes letters, digits"),
-        ([""], "NAME takes a text"),
+        ([""], "NAME is empty: write what the strategy is called"),
         (["../notes"], "NAME takes letters, digits"),
         (["notes.toml"], "NAME is no file: write 'notes'"),
         (["notes", "--out", "no/such/notes.toml"], "cannot write no/such/notes.toml: No such file"),

@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from bide import ConditionFailed, GaveUp, Reason, RetryScheduled
+from bide import ConditionFailed, GaveUp, Paced, Reason, RecoveryFailed, RetryScheduled
 from bide.cli.pace import PacedClock
 from bide.cli.screen import bounded, can_animate, count, seconds, span
 from bide.cli.timeline import Row, Timeline, followed, told
@@ -83,6 +83,19 @@ def test_a_condition_that_raised_is_told_by_its_kind_alone(console):
     Timeline(console)(ConditionFailed("call", 1, "503", ValueError("s3cret")))
     assert "a condition or delay raised ValueError" in console.file.getvalue()
     assert "s3cret" not in console.file.getvalue()
+
+
+def test_a_recovery_that_failed_is_told_by_its_kind_alone(console):
+    Timeline(console)(RecoveryFailed("call", 1, "401", 0, "refresh_token", ValueError("s3cret")))
+    Timeline(console)(RecoveryFailed("call", 1, "401", 0, "open_session"))
+    assert "the recovery refresh_token raised ValueError" in console.file.getvalue()
+    assert "nothing is bound to open_session" in console.file.getvalue()
+    assert "s3cret" not in console.file.getvalue()
+
+
+def test_a_wait_for_the_pace_is_told(console):
+    Timeline(console)(Paced("call", 2, "", 7.5))
+    assert "its pace lets attempt 2 begin in 7.5 s" in console.file.getvalue()
 
 
 def test_outcomes_have_phrases_where_there_are_any():

@@ -147,7 +147,8 @@ def test_the_order_of_declaration_never_matters(patterns, random, method, url):
         ("https://example.com/a", "leave the scheme out: write 'example.com/a'"),
         ("/a?b=1", "leave out the query"),
         ("/a#b", "leave out the query"),
-        ("search", "write '/search' for a path, or 'search/\\*' for a host"),
+        ("search", "'search' has no path: write '/search' for a path, or 'search/\\*' for a host"),
+        ("GET", r"'GET' is a method without a path; write 'GET /search', or 'GET \*' for any path"),
         ("a b.com/x", "'a' is no HTTP method|'b.com'"),
         ("ex_ample..com/x", "'ex_ample..com' is no host"),
         ("h.com:port/x", "'h.com:port' is no host"),
@@ -192,7 +193,7 @@ def test_routes_refuse_what_is_no_mapping_and_no_policy():
 
 
 def test_two_patterns_that_say_the_same_are_refused():
-    with pytest.raises(PolicyError, match=r"'/a/\{y\}/' says the same as '/a/\{x\}'"):
+    with pytest.raises(PolicyError, match=r"'/a/\{y\}/' says the same as '/a/\{x\}'; leave one"):
         Routes({"/a/{x}": P, "/a/{y}/": Q, "*": NEVER})
 
 
@@ -305,3 +306,12 @@ def test_routes_are_values():
     assert copy != Routes({"/a": Q, "*": NEVER})
     with pytest.raises(AttributeError):
         routes.rows = ()
+
+
+@pytest.mark.parametrize("url", [None, 7, b"/a"])
+def test_a_request_is_asked_about_by_a_text(url):
+    routes = Routes({"GET /a": P, "*": NEVER})
+    with pytest.raises(PolicyError, match="by its URL or path, such as '/jobs/7'; got"):
+        routes.match("GET", url)
+    with pytest.raises(PolicyError, match="by its URL or path"):
+        routes.policy_for("GET", url)
