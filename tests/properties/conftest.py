@@ -116,12 +116,13 @@ DELAYS = {
 }  # fmt: skip
 assert set(registry.names("delays")) == DELAYS, "a new delay is drawn from above too"
 
+names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_.-]{0,20}", fullmatch=True)
 on_rule = st.one_of(
     st.tuples(st.just("max"), st.tuples(st.integers(0, 99))),
     st.tuples(st.just("attempts"), st.tuples(st.integers(1, 100))),
     st.tuples(st.just("within"), st.tuples(positive)),
     st.tuples(st.just("at_most"), st.tuples(positive)),
-    st.tuples(st.just("calling"), st.tuples(texts)),
+    st.tuples(st.just("calling"), st.tuples(names)),
     st.just(("any_method", ())),
 )
 on_policy = st.one_of(
@@ -141,12 +142,12 @@ on_policy = st.one_of(
     st.tuples(
         st.just("pace"),
         st.tuples(st.sampled_from(["1/s", "60/minute", "1000/hour", "7/1.5s", "5/1m30s"])),
-        st.fixed_dictionaries({"per": texts}),
+        st.fixed_dictionaries({"per": names}),
     ),
     st.tuples(
         st.just("pace_by_headers"),
         st.sampled_from([(), ("A",), ("X-Left", "X-Back")]),
-        st.fixed_dictionaries({"per": texts}),
+        st.fixed_dictionaries({"per": names}),
     ),
     st.just(("over_inner", (), {})),
     st.tuples(st.just("named"), st.tuples(texts), st.just({})),

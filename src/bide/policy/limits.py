@@ -55,7 +55,7 @@ class Pace(Term):
 
     spelled: ClassVar[str] = "pace"
     rate: str = params.rate()
-    per: str = params.text("host", keyword=True)
+    per: str = params.name("host", keyword=True)
 
     @property
     def most(self) -> tuple[int, float]:
@@ -70,7 +70,7 @@ class PaceByHeaders(Term):
     spelled: ClassVar[str] = "pace_by_headers"
     remaining: str = params.header_name("remaining", "X-RateLimit-Remaining")
     reset: str = params.header_name("reset", "X-RateLimit-Reset")
-    per: str = params.text("host", keyword=True)
+    per: str = params.name("host", keyword=True)
 
 
 @attrs.frozen

@@ -18,6 +18,7 @@ REQUIRED: Final = "required"
 JITTERS: Final = ("full", "equal", "decorrelated")
 MOST: Final = 2**63 - 1
 """The largest whole number, `sys.maxsize` on most machines; what is more means `forever` and should say so."""
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 
 S = TypeVar("S")
@@ -177,6 +178,23 @@ def one_text(value: Any, name: str) -> str:
     if not isinstance(value, str) or not value:
         raise wrong(name, "a text in quotes", value)
     return value
+
+
+def name(default: Any = attrs.NOTHING, *, keyword: bool = False) -> Any:
+    """Return a field of a name, such as "agent_id"; `keyword`: written by name only."""
+    return _field("text", one_name, default, keyword=keyword)
+
+
+def one_name(value: Any, name: str) -> str:
+    """Return a name: letters, digits, `_`, `-` and `.`, such as "refresh_token"; or say which argument was none."""
+    said = one_text(value, name)
+    if not _NAME.fullmatch(said):
+        inside = said.strip("{}")
+        advice = (
+            f"; write {inside!r}" if _NAME.fullmatch(inside) else "; letters, digits, _, - and . make one"
+        )
+        raise PolicyError(f"{name} takes a name, and {shown(said)} is none{advice}", argument=name)
+    return said
 
 
 def named(alias: str = "name") -> Any:

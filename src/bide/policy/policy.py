@@ -50,7 +50,9 @@ class Policy:
 
     def __init__(self, *rules: Policy, limits: Limits = NO_LIMITS) -> None:
         for rule in rules:
-            if not isinstance(rule, Policy) or rule.limits != NO_LIMITS:
+            if isinstance(rule, Policy) and rule.limits != NO_LIMITS:
+                raise PolicyError(f"this is a policy already, and limits the whole call: {shown(rule, 60)}")
+            if not isinstance(rule, Policy):
                 raise PolicyError(f"Policy() takes rules, such as retry_on(503); got {shown(rule, 60)}")
         if not rules:
             raise PolicyError("a policy needs at least one rule, such as retry_on(503)")
@@ -299,7 +301,7 @@ class Rule(Chain, Policy):
 
         Calls that fail together share one run of it. Such a rule retries once, when `max` does not say otherwise.
         """
-        return self._saying("calling", recovery=params.one_text(recovery, "calling"))
+        return self._saying("calling", recovery=params.one_name(recovery, "calling"))
 
     def any_method(self) -> Self:
         """Repeat after this failure whatever the method is, a POST included."""

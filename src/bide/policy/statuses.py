@@ -37,7 +37,14 @@ def status_range(value: object) -> tuple[int, int]:
             return int(value), int(value)
         if (span := _RANGE.fullmatch(value)) and int(span[1]) <= int(span[2]):
             return int(span[1]), int(span[2])
-    raise PolicyError(f"{shown(value)} is no HTTP status (100 to 599); {_HOW_TO_WRITE}", argument="codes")
+    advice = _HOW_TO_WRITE
+    if (
+        isinstance(value, str)
+        and value.replace(".", "_").isidentifier()
+        and value.rpartition(".")[2][:1].isupper()
+    ):
+        advice = f'an exception is its class, or raises("{value}")'
+    raise PolicyError(f"{shown(value)} is no HTTP status (100 to 599); {advice}", argument="codes")
 
 
 @lru_cache(maxsize=128)

@@ -37,9 +37,10 @@ def load(name_or_path: str | os.PathLike[str]) -> Strategy:
 
 def attempt_to_load(name_or_path: str | os.PathLike[str]) -> tuple[Strategy | None, list[Finding]]:
     """Return a strategy, or None and all that is wrong."""
-    said = os.fspath(name_or_path)
+    said = name_or_path.__fspath__() if isinstance(name_or_path, os.PathLike) else name_or_path
     if not isinstance(said, str):
-        raise TypeError(f"a strategy is loaded by its name or path as a text; got {type(said).__name__}")
+        what = "a strategy is loaded by its name, or by its path as a text or a Path"
+        raise TypeError(f"{what}; got {name_or_path!r:.60}")
     if not isinstance(name_or_path, str) or _is_path(said):
         return _read_file(said)
     shipped = _shipped()
@@ -67,7 +68,7 @@ def _installed(name: str, shipped: list[str]) -> tuple[Strategy | None, list[Fin
     entries = {entry.name: entry for entry in metadata.entry_points(group=GROUP)}
     if name not in entries:
         known = sorted({*shipped, *entries})
-        advice = "a path has a separator or ends in .toml, such as ./mine.toml"
+        advice = _path_advice(name)
         message = f"there is no strategy {name[:60]!r}{did_you_mean(name, known)}"
         return None, [Finding("unknown-strategy", message, name[:60], advice=advice)]
     found = entries[name].load()
@@ -77,6 +78,13 @@ def _installed(name: str, shipped: list[str]) -> tuple[Strategy | None, list[Fin
         return _read_file(os.fspath(found))
     what = f"the entry point {entries[name].value!r} is neither a Strategy nor the path of a file"
     return None, [Finding("unknown-strategy", what, name)]
+
+
+def _path_advice(name: str) -> str:
+    """Return how to write a path: that of a file which was perhaps meant, if it is there."""
+    if os.path.isfile(f"{name}.toml"):  # noqa: PTH113  # pathlib is slow to import
+        return f"there is a file of that name: write ./{name}.toml"
+    return "a path has a separator or ends in .toml, such as ./mine.toml"
 
 
 def _read_file(path: str) -> tuple[Strategy | None, list[Finding]]:

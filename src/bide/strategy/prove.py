@@ -47,12 +47,11 @@ class Coverage:
 
 
 def prove(contents: Contents) -> list[Finding]:
-    """Return what is wrong: codes decided otherwise, rules unused or unreached, policies unbounded, parts unnamed."""
+    """Return what is wrong: codes decided otherwise, rules unused or unreached, policies that nobody can run."""
     found = [
         *_wrong_codes(contents),
         *_useless_rules(contents),
-        *_unbounded(contents),
-        *unnamed_parts(contents),
+        *unfit(contents),
     ]
     return sorted(found, key=lambda finding: (finding.line or 0, finding.column or 0))
 
@@ -230,6 +229,20 @@ def _positive(condition: Condition) -> Iterator[Condition]:
             yield from _positive(one)
     elif not isinstance(condition, Not):
         yield condition
+
+
+def unfit(contents: Contents) -> Iterator[Finding]:
+    """Yield why policies cannot be run as they stand: no call should be the first to know."""
+    yield from _unbounded(contents)
+    yield from _not_available(contents)
+    yield from unnamed_parts(contents)
+
+
+def _not_available(contents: Contents) -> Iterator[Finding]:
+    for path, policy in _policies(contents).items():
+        for name in policy.limits.not_available:
+            what = f".{name}(...) parses, and nothing runs it yet: every call by this policy would be refused"
+            yield _finding(contents, "not-available", path, what, "leave it out for now")
 
 
 def _unbounded(contents: Contents) -> Iterator[Finding]:

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import attrs
 
 from bide.engine.clock import SYSTEM_CLOCK, Clock
-from bide.engine.pacing import Place
 from bide.engine.readers import outcome_of_error, outcome_of_value
-from bide.engine.runtime import bind
 from bide.policy.durations import Duration, seconds_of
 from bide.policy.errors import PolicyError
 from bide.policy.explanation import Explanation
 from bide.policy.outcome import Outcome
 from bide.policy.policy import Policy
-from bide.strategy.contents import EVERYTHING, Contents
-from bide.strategy.endpoints import Match, Pattern, Target, match_among
+from bide.strategy.contents import Contents
+from bide.strategy.endpoints import Match, Target, match_among
 from bide.strategy.errors import APIError, CataloguedError, checked_classes, class_for
-from bide.strategy.prove import Coverage, coverage, prove
+from bide.strategy.prove import Coverage, coverage, prove, unfit
 from bide.strategy.unread import read_ahead
 from bide.strategy.watching import Watch
 
@@ -321,38 +318,8 @@ def _read_again(first: Strategy, text: str, path: str) -> tuple[Strategy | None,
     found, findings = first.reread(text, path)
     if found is None:
         return None, findings
-    findings = _unfit(found)
+    findings = [*unfit(found)]
     return (None, findings) if findings else (attrs.evolve(found, classes=first.classes), [])
-
-
-def _unfit(strategy: Strategy) -> list[Finding]:
-    """Return which policies nobody can run, and why: no call is to be the first to know."""
-    assert strategy.document is not None
-    faults = {("policies", name): _fault(policy) for name, policy in strategy.policies.items()}
-    patterns = {text: Pattern.of(text) for text in strategy.endpoints}
-    for text, pattern in patterns.items():
-        faults["endpoints", text] = _fault(strategy.endpoints[text], pattern)
-    if not any(pattern.catches_all for pattern in patterns.values()):
-        faults["policies", "default"] = _fault(strategy.policy, Pattern.of(EVERYTHING))
-    return [
-        strategy.document.finding("bad-policy", key, fault, value=True)
-        for key, fault in faults.items()
-        if fault is not None
-    ]
-
-
-def _fault(policy: Policy, pattern: Pattern | None = None) -> str | None:
-    """Return why a policy cannot be bound, or cannot keep its pace at an endpoint; None when it can."""
-    try:
-        bind(policy)
-        if pattern is not None:
-            place = Place("", pattern.text, dict.fromkeys(chain(*pattern.names), ""))
-            for pace in (policy.limits.pace, policy.limits.pace_by_headers):
-                if pace is not None:
-                    place.key(pace)
-    except PolicyError as error:
-        return str(error)
-    return None
 
 
 def _text(outcome: Outcome, place: str | None) -> str | None:

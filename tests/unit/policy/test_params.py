@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 import bide
-from bide import PolicyError, forever, retry_on
+from bide import Policy, PolicyError, forever, retry_on
 from bide.policy import params
 from bide.policy.limits import Breaker
 
@@ -144,3 +144,33 @@ def test_limits_that_many_callers_share_have_sound_defaults():
     assert Breaker() == Breaker(5, 30.0, "host")
     with pytest.raises(PolicyError, match="failures takes a whole number >= 1"):
         Breaker(0)
+
+
+@pytest.mark.parametrize("name", ["refresh_token", "open-session", "v2.refresh", "_", "a" * 100])
+def test_an_action_and_a_part_of_a_path_have_names(name):
+    assert retry_on(401).calling(name).clause.recovery == name
+    assert retry_on(503).pace("1/s", per=name).limits.pace.per == name
+
+
+@pytest.mark.parametrize("name", ["a b", "", "1st", "naïve", "a" * 101, "a,b", "{a b}"])
+def test_what_is_no_name_is_refused(name):
+    with pytest.raises(PolicyError, match="calling takes a"):
+        retry_on(401).calling(name)
+    with pytest.raises(PolicyError, match="per takes a"):
+        retry_on(503).pace_by_headers(per=name)
+
+
+def test_a_name_in_braces_is_written_without_them():
+    with pytest.raises(PolicyError, match=r"per takes a name, and '\{agent_id\}' is none; write 'agent_id'"):
+        retry_on(503).pace("1/s", per="{agent_id}")
+
+
+@pytest.mark.parametrize("name", ["ConnectionError", "httpx.ReadTimeout"])
+def test_an_exceptions_name_in_quotes_gets_advice(name):
+    with pytest.raises(PolicyError, match=rf'an exception is its class, or raises\("{name}"\)'):
+        retry_on(name)
+
+
+def test_a_policy_is_not_made_a_policy_once_more():
+    with pytest.raises(PolicyError, match="this is a policy already, and limits the whole call"):
+        Policy((retry_on(503) | retry_on(500)).within(3))

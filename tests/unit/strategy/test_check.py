@@ -213,3 +213,15 @@ def test_endpoints_are_held_to_bounds_too():
     assert [(one.code, one.key) for one in check(strategy)] == [("unbounded", "endpoints./x")]
     bounded = attrs.evolve(strategy, endpoints={"/x": retry_on(anything).max(FOREVER).within(60)})
     assert check(bounded) == []
+
+
+def test_a_policy_that_nothing_runs_yet_is_found(make):
+    rules = "[rules]\nbusy = 'retry_on(503)'\n[policies]\ndefault = 'busy.budget(20%)'\n"
+    [found] = make(rules + "[endpoints]\n'/a' = 'busy'\n").check()
+    assert (found.code, found.key) == ("not-available", "policies.default")
+    assert (
+        found.message
+        == ".budget(...) parses, and nothing runs it yet: every call by this policy would be refused"
+    )
+    assert found.advice == "leave it out for now"
+    assert found.line is not None

@@ -128,3 +128,18 @@ def test_an_entry_point_to_something_else_is_an_error(package):
         StrategyError, match="'acme_bide:NEITHER' is neither a Strategy nor the path of a file"
     ):
         load("acme-wrong")
+
+
+def test_a_file_in_the_working_directory_is_named_by_its_path(here):
+    here.joinpath("ships.toml").write_text(GOOD, "utf-8")
+    with pytest.raises(StrategyError) as caught:
+        load("ships")
+    assert caught.value.findings[0].advice == "there is a file of that name: write ./ships.toml"
+
+
+@pytest.mark.parametrize("said", [None, 7, b"prompt-library"])
+def test_what_is_neither_a_name_nor_a_path_is_refused(said):
+    with pytest.raises(
+        TypeError, match="a strategy is loaded by its name, or by its path as a text or a Path; got"
+    ):
+        load(said)
