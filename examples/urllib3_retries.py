@@ -57,7 +57,7 @@ class RetryPool(urllib3.HTTPConnectionPool):
         if settings is None:
             return send_once(**options)
         headers = urllib3.HTTPHeaderDict(options["headers"])
-        call = PoolCall(settings, method, absolute, headers, self.pools.key_header)
+        call = PoolCall(settings, method, absolute, headers, self.pools.key_header, self.pools.selector)
         call.prepare(body, {"timeout": self.timeout, **options}, self.pools.count_header)
         response = loop.run(call, call.send, send_once)
         if call.reads_all:
@@ -84,6 +84,7 @@ class PoolCall(http.RequestCall):
     def send(self, send_once: Any) -> Any:
         """Return the response to one attempt, its body read as far as somebody asks about it."""
         self.peeked = None
+        self.headers.update(self.renewed_headers())
         if self.count_header is not None and self.attempt > 1:
             self.headers[self.count_header] = str(self.attempt - 1)
         given = self.options["timeout"]

@@ -199,13 +199,13 @@ def test_a_proxy_address_that_is_none_is_refused_as_without_retries(client, serv
 
 @pytest.mark.parametrize("kind", ["read", None])
 @pytest.mark.parametrize(
-    "slow", [steps.stall(), steps.trickle(b"ab", pause=0.3), steps.trickle(b"ab", pause=0.3, status=400)]
+    "slow", [steps.stall(), steps.trickle(b"ab", pause=1.5), steps.trickle(b"ab", pause=1.5, status=400)]
 )
 def test_a_read_timeout_is_one_whether_the_head_or_the_body_is_late(client, server, clock, slow, kind):
     server.on("/f", slow, OK)
     rule = timeout(kind) if kind else timeout
     policy = retry_on(rule).fixed(2) | retry_on(400).after_body("delay").fixed(9)
-    assert client(policy).get(server.url + "/f", timeout=0.05).text == "done"
+    assert client(policy).get(server.url + "/f", timeout=0.4).text == "done"
     assert clock.sleeps == [2.0]
 
 

@@ -279,7 +279,8 @@ class Ahead(RawIOBase):
     """
     A body that was read ahead and is put back, as a file: first its beginning, then the rest, as it comes.
 
-    `read` as for `drain`; `close` is what closing the file does. `io.BufferedReader` makes a file with `read1` of it.
+    `read` as for `drain`; `close` is what closing the file does. At its end it closes itself, as a response of
+    http.client does. `io.BufferedReader` makes a file with `read1` of it.
     """
 
     def __init__(self, beginning: bytes, read: Callable[[int], bytes], close: Callable[[], object]) -> None:
@@ -292,6 +293,8 @@ class Ahead(RawIOBase):
     def readinto(self, buffer: Any) -> int:
         chunk = self._beginning.read(len(buffer)) or self._read(len(buffer))
         buffer[: len(chunk)] = chunk
+        if not chunk:
+            self.close()
         return len(chunk)
 
     def close(self) -> None:

@@ -13,8 +13,7 @@ from bide.adapters.http import Ahead, drain
 
 def put_back(beginning: bytes, raw: Any) -> Any:
     """Return a body, as it is on the wire, whose beginning was read already: a file to urllib3, which decodes it."""
-    read = getattr(raw, "read1", raw.read)  # urllib3 1.26 has no read1
-    return BufferedReader(Ahead(beginning, partial(read, decode_content=False), partial(close, raw)))
+    return BufferedReader(Ahead(beginning, partial(raw.read1, decode_content=False), partial(close, raw)))
 
 
 def part_from(connection: Any) -> None:

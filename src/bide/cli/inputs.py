@@ -9,9 +9,9 @@ import click
 
 from bide.policy.durations import seconds_of
 from bide.policy.errors import PolicyError
+from bide.policy.params import is_token
 from bide.policy.raised import Raises
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _LAST_ATTEMPT: Final = 1_000_000
 _LAST_EPOCH: Final = 253_402_300_800.0  # the year 10000: no date is after it
 
@@ -62,7 +62,7 @@ def epoch(value: str) -> float:
 def header(value: str) -> tuple[str, str]:
     """Return the name and value of name=value or "Name: value"; a fault is told without the value."""
     name, sign, rest = _halves(value)
-    if not sign or not _TOKEN.fullmatch(name):
+    if not sign or not is_token(name):
         raise click.BadParameter('write it as name=value or "Name: value"')
     if not rest.isprintable() or not rest.isascii():
         raise click.BadParameter(f"the value of {name} has characters that no header may have")
@@ -71,7 +71,7 @@ def header(value: str) -> tuple[str, str]:
 
 def method(value: str) -> str:
     """Return an HTTP method in upper case."""
-    if not _TOKEN.fullmatch(value):
+    if not is_token(value):
         raise click.BadParameter(f"{value!r} is no HTTP method; write one, such as GET")
     return value.upper()
 

@@ -37,7 +37,9 @@ def load(name_or_path: str | os.PathLike[str]) -> Strategy:
 
 def attempt_to_load(name_or_path: str | os.PathLike[str]) -> tuple[Strategy | None, list[Finding]]:
     """Return a strategy, or None and all that is wrong."""
-    said = name_or_path.__fspath__() if isinstance(name_or_path, os.PathLike) else name_or_path
+    said: object = name_or_path
+    if isinstance(name_or_path, os.PathLike):
+        said = name_or_path.__fspath__()
     if not isinstance(said, str):
         what = "a strategy is loaded by its name, or by its path as a text or a Path"
         raise TypeError(f"{what}; got {name_or_path!r:.60}")
