@@ -1,5 +1,8 @@
 """Where a client does not do what the table says, and why: each row with its sentence for the documentation."""
 
+import re
+from importlib.metadata import version
+
 import attrs
 import pytest
 
@@ -66,6 +69,33 @@ class OfItsOwn:
     def clients(self):
         """The ways to send, as the documentation writes them."""
         return ", ".join(self.variants)
+
+
+@attrs.frozen
+class Formerly:
+    """
+    What is otherwise until a version of a library, with the sentence for the documentation.
+
+    `kinds`, `scenarios` and `warning` as above; `takes_in`: what `test_nothing_hangs` finds that it takes into memory.
+    """
+
+    library: str
+    until: str
+    variants: tuple
+    sentence: str
+    kinds: frozenset = frozenset()
+    scenarios: dict = attrs.field(factory=dict)
+    warning: str | None = None
+    takes_in: tuple = ()
+
+    @property
+    def is_so(self):
+        """Whether the library is older than that."""
+        return _numbers(version(self.library)) < _numbers(self.until)
+
+
+def _numbers(of):
+    return [int(number) for number in re.findall("[0-9]+", of)[:3]]
 
 
 NOT_TAKEN = (
@@ -285,7 +315,38 @@ OF_THEIR_OWN = (
     ),
 )
 
+FORMERLY = (
+    Formerly(
+        "httpx2",
+        "2.13.1",
+        ("httpx2-sync",),
+        "httpx2 announces the length of a whole file, and fails to send one that does not stand at its start, as httpx "
+        "0.28 does.",
+        kinds=frozenset({"file at an offset"}),
+    ),
+    Formerly(
+        "aiohttp",
+        "3.14.1",
+        ("aiohttp",),
+        "aiohttp unpacks a whole body in gzip into memory before anybody can look at its beginning.",
+        scenarios={"an error that unpacks to 16 MB is not unpacked": {"connections": 1}},
+        takes_in=("an error that is a gzip bomb",),
+    ),
+    Formerly(
+        "anyio",
+        "4.16",
+        ("httpx-asyncio", "httpx2-asyncio", "function-asyncio"),
+        "A connection on asyncio whose making is cancelled at its last step is left to the garbage collector.",
+        warning="ignore:unclosed:ResourceWarning",
+    ),
+)
+
 ALL = DEVIATIONS + NOT_TAKEN + OF_THEIR_OWN
+
+
+def formerly(variant_name):
+    """What is otherwise for a way to send with the versions that are installed."""
+    return [row for row in FORMERLY if variant_name in row.variants and row.is_so]
 
 
 def connections_of(variant_name, event):
@@ -297,21 +358,22 @@ def connections_of(variant_name, event):
 
 def warnings_of(variant_name):
     """Marks that have a test pass over the warnings that a client leaves to the collector."""
-    rows = [row for row in OF_THEIR_OWN if variant_name in row.variants and row.warning]
-    return [pytest.mark.filterwarnings(row.warning) for row in rows]
+    rows = [row for row in OF_THEIR_OWN if variant_name in row.variants] + formerly(variant_name)
+    return [pytest.mark.filterwarnings(row.warning) for row in rows if row.warning]
 
 
 def expected_of(scenario, variant):
     """What must come of a scenario for one way to send."""
     expected = scenario.expected
-    for deviation in deviations_of(variant.family):
+    for deviation in [*deviations_of(variant.family), *formerly(variant.name)]:
         expected = attrs.evolve(expected, **deviation.scenarios.get(scenario.name, {}))
     return expected
 
 
 def not_taken(variant_name):
     """The kinds of request body that a way to send cannot have."""
-    return frozenset().union(*(row.kinds for row in NOT_TAKEN if variant_name in row.variants))
+    rows = [row for row in NOT_TAKEN if variant_name in row.variants] + formerly(variant_name)
+    return frozenset().union(*(row.kinds for row in rows))
 
 
 def deviations_of(family):

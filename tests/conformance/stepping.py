@@ -2,14 +2,21 @@
 
 import asyncio
 import types
+from functools import partial
 
 import anyio
 import attrs
 
+SAID = "cancelled by the test"
+
 
 @attrs.define
 class Steps:
-    """How far a call got: its suspensions, whether it was cancelled at one and whether that ended it, and its value."""
+    """
+    How far a call got: its suspensions, whether it was cancelled at one, and its value if it had one all the same.
+
+    `cancelled`: that cancellation, as it was sent and with nothing added, is what came out.
+    """
 
     count: int = 0
     asked: bool = False
@@ -48,12 +55,17 @@ async def _in_a_task(at, call):
     steps = Steps()
 
     async def main():
-        return await _counted(call(), steps, at, asyncio.current_task().cancel)
+        return await _counted(call(), steps, at, partial(asyncio.current_task().cancel, SAID))
 
     task = asyncio.create_task(main())
+    came_out = None
     try:
         steps.value = await task
-    except asyncio.CancelledError:
+    except asyncio.CancelledError as error:
+        came_out = error
+    if came_out is not None:
+        said = came_out.args, getattr(came_out, "__notes__", [])
+        assert said == ((SAID,), []), f"{came_out!r} came out after suspension {at}"
         steps.cancelled = True
     return steps
 

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from deviations import connections_of
+from deviations import connections_of, warnings_of
 from sending import Ask
 from stepping import cancelled_at
 from variants import VARIANTS
@@ -36,7 +36,9 @@ SCRIPTS = {
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-@pytest.mark.parametrize("variant", ASYNC, ids=lambda variant: variant.name)
+@pytest.mark.parametrize(
+    "variant", [pytest.param(one, id=one.name, marks=warnings_of(one.name)) for one in ASYNC]
+)
 def test_a_call_cancelled_anywhere_ends_in_order(server, variant, script):
     policy, answers = SCRIPTS[script]
     completed, at = False, 0

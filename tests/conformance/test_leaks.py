@@ -21,24 +21,28 @@ POLICY = 'retry_on(503 & code("later"), 503, network).fixed(60s).max(2)'
 CALLS = {
     "a success": [OK],
     "a recovery": [BUSY, steps.json(503, {"code": "later"}), OK],
+    "a recovery from a long answer": [steps.respond(503, body=bytes(200_000)), OK],
     "a recovery from faults": [steps.drop(), steps.reset(), OK],
     "an answer given up on": [BUSY],
     "an exception given up on": [steps.drop()],
     "a long answer given up on": [steps.respond(503, body=bytes(200_000))],
 }
+# aiohttp's request holds its last response; one of httpx that was read by its client is in a circle with its stream.
+KEPT_WHILE_CLOSED = {"aiohttp", "function"}
 OURS = contextvars.ContextVar("ours", default="outside")
 
 
 class Looking(VirtualClock):
-    """A clock that looks, in each wait, which responses are open, and which threads there are."""
+    """A clock that looks, in each wait, which responses and which threads there still are."""
 
     def __init__(self, variant):
         super().__init__()
         self.kind = response_class(variant.family)
+        self.still_open = variant.family in KEPT_WHILE_CLOSED
         self.responses, self.seen_threads, self.contexts = [], [], []
 
     def _look(self):
-        self.responses.append(alive(self.kind, still_open=True))
+        self.responses.append(alive(self.kind, still_open=self.still_open))
         self.seen_threads.append(threads())
         self.contexts.append(OURS.get())
 
@@ -95,7 +99,6 @@ def test_a_call_gives_back_what_it_took(server, variant, call):
         assert alive(clock.kind) == []
     finally:
         OURS.reset(token)
-        gc.unfreeze()
     assert all(found == [] for found in clock.responses)
     assert all(found <= before for found in clock.seen_threads)
     assert all(found == "inside" for found in clock.contexts)

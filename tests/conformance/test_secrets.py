@@ -108,10 +108,7 @@ def made(server, variant, kind, by):
     runtime = policy.bind(clock=VirtualClock(), listeners=[told, *bide.engine.events.default_listeners])
     told.texts += [repr(policy), repr(runtime), str(runtime)]
     gc.freeze()  # what there is already need not be looked through
-    try:
-        answer = sent(server, variant, kind, by, runtime)
-    finally:
-        gc.unfreeze()
+    answer = sent(server, variant, kind, by, runtime)
     told.texts += [repr(policy), repr(runtime)]
     return told, answer
 

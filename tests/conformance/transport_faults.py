@@ -142,23 +142,11 @@ class Otherwise:
     faults: dict  # by the fault's name: the phase and the conditions that it has instead; None: the client has none
 
 
-BODY = ("body reset", "body shorter than its length", "chunked body cut off", "chunk that is none")
 OTHERWISE = (
-    Otherwise(
-        "httpx, httpx2",
-        "The exceptions do not tell a body that broke off from a head that did. No condition tells them apart either.",
-        dict.fromkeys(BODY, ("read", ("network",))),
-    ),
     Otherwise(
         "requests",
         "A session waits for a connection without end: it has no timeout for that.",
         {"pool timeout": None},
-    ),
-    Otherwise(
-        "requests",
-        "urllib3 has no name for a timeout while sending, for which it takes the one for connecting: it is a `timeout` "
-        "and `network`, and of no kind.",
-        {"write timeout": (None, ("network", "timeout"))},
     ),
     Otherwise(
         "requests",
@@ -178,8 +166,8 @@ OTHERWISE = (
     ),
     Otherwise(
         "aiohttp",
-        "The parser finds fault with the answer, whether with its head or with its body.",
-        dict.fromkeys(BODY, ("read", ("network",))),
+        "Its parser says nothing of where it stopped, in the head or behind it.",
+        {"chunk that is none": ("read", ("network",))},
     ),
 )
 CLIENTS = {"httpx": "httpx, httpx2", "httpx2": "httpx, httpx2", "function": "httpx, httpx2"}

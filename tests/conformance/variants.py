@@ -2,8 +2,9 @@
 
 import asyncio
 import gc
+import signal
 import threading
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import copy_context
 
 import anyio
@@ -23,10 +24,34 @@ BODIES = frozenset(
 )
 
 
+@contextmanager
+def interrupted_after(seconds):
+    """Interrupt a blocking call that hangs, where the system can."""
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def interrupt(*_):
+        raise AssertionError(f"it hangs: nothing came of it within {seconds:g} real seconds")
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 NOT_OURS = (
     "fault-server",
     "Trio thread",
 )  # trio keeps a thread for a while when its work is done, whosever that was
+
+
+def set_variables():
+    """The context variables that say something; one that was put back to None may be there still."""
+    return {variable: value for variable, value in copy_context().items() if value is not None}
 
 
 def threads():
@@ -67,9 +92,9 @@ class Variant:
         """
 
         async def watched():
-            before = dict(copy_context())
+            before = set_variables()
             value = await main()
-            assert dict(copy_context()) == before
+            assert set_variables() == before
             return value
 
         async def timed():
@@ -81,7 +106,10 @@ class Variant:
 
         before = threads()
         try:
-            return finished(watched()) if self.backend is None else anyio.run(timed, backend=self.backend)
+            if self.backend is not None:
+                return anyio.run(timed, backend=self.backend)
+            with interrupted_after(hangs):
+                return finished(watched())
         finally:
             gc.collect(0)  # what was left to the collector would warn now
             for thread in threads() - before:

@@ -113,6 +113,35 @@ def test_a_call_is_cancelled_while_it_waits(backend):
     assert calls == [1]
 
 
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_call_is_cancelled_while_its_recovery_runs(backend, clock):
+    calls = []
+
+    async def work():
+        calls.append("work")
+        raise ConnectionError
+
+    async def refresh():
+        calls.append("refresh")
+        running.set()
+        await anyio.sleep_forever()
+
+    async def main():
+        nonlocal running
+        running = anyio.Event()
+        runtime = (
+            retry_on(anything).calling("refresh").fixed(1).bind(clock=clock, recover={"refresh": refresh})
+        )
+        async with anyio.create_task_group() as group:
+            group.start_soon(runtime.acall, work)
+            await running.wait()
+            group.cancel_scope.cancel()
+
+    running = None
+    anyio.run(main, backend=backend)
+    assert calls == ["work", "refresh"]
+
+
 async def test_a_task_group_that_fails_is_left_at_once(clock):
     calls = []
 

@@ -1,9 +1,18 @@
 """The caller gets their own error, whole; and nobody is told what was said in confidence."""
 
 import logging
+import urllib.error
 from contextlib import contextmanager
+from email.message import Message
+from functools import partial
 
+import aiohttp
+import httpx
+import httpx2
 import pytest
+import requests
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 from bide import Condition, ConditionFailed, history, retry_on, when
 from bide.testing import Scripted
@@ -115,3 +124,39 @@ def test_a_value_that_a_condition_reads_wrongly_is_handed_back(clock):
     policy = retry_on(when(lambda outcome: outcome.value["status"] == "pending"))
     assert isinstance(when(lambda outcome: True), Condition)
     assert policy.bind(clock=clock, listeners=[]).call(lambda: "no mapping") == "no mapping"
+
+
+def httpx_error(module):
+    response = module.Response(503, request=module.Request("GET", "http://host/"))
+    return module.HTTPStatusError("busy", request=response.request, response=response)
+
+
+def requests_error():
+    response = requests.Response()
+    response.status_code = 503
+    return requests.HTTPError("busy", response=response)
+
+
+def aiohttp_error():
+    info = aiohttp.RequestInfo(URL("http://host/"), "GET", CIMultiDictProxy(CIMultiDict()))
+    return aiohttp.ClientResponseError(info, (), status=503)
+
+
+def urllib_error():
+    return urllib.error.HTTPError("http://host/", 503, "busy", Message(), None)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [partial(httpx_error, httpx), partial(httpx_error, httpx2), requests_error, aiohttp_error, urllib_error],
+    ids=["httpx", "httpx2", "requests", "aiohttp", "urllib"],
+)
+def test_the_status_is_found_on_the_error_that_a_client_raises_for_it(error, clock):
+    def work():
+        raised.append(error())
+        raise raised[-1]
+
+    raised = []
+    with pytest.raises(type(error())):
+        retry_on(503).max(5).bind(clock=clock).call(work)
+    assert len(raised) == 6

@@ -57,6 +57,31 @@ def test_retry_after_is_read_on_429_and_503_alike(status):
     assert low == 30
 
 
+def test_of_two_windows_that_are_used_up_the_one_that_opens_last_is_waited_for():
+    headers = {
+        "x-ratelimit-remaining-requests": "0",
+        "x-ratelimit-reset-requests": "1s",
+        "x-ratelimit-remaining-tokens": "0",
+        "x-ratelimit-reset-tokens": "6m0s",
+    }
+    policy = retry_on(429).after_hint().at_most("10m")
+    low, _ = policy.explain(Outcome(status=429, headers=headers), now=NOW).delay
+    assert low == 360
+
+
+def test_a_window_that_has_something_left_is_not_waited_for():
+    headers = {
+        "x-ratelimit-remaining-requests": "0",
+        "x-ratelimit-reset-requests": "1s",
+        "x-ratelimit-remaining-tokens": "5000",
+        "x-ratelimit-reset-tokens": "6m0s",
+    }
+    low, high = (
+        retry_on(429).after_hint().fixed(1).explain(Outcome(status=429, headers=headers), now=NOW).delay
+    )
+    assert 1 <= low <= high < 10
+
+
 @pytest.mark.parametrize("values", [("3", "9"), ("9", "3"), ("soon", "9")])
 def test_of_several_header_lines_the_longest_usable_wins(values):
     assert explained(*values).delay[0] == 9

@@ -27,6 +27,12 @@ async def test_a_post_is_not_repeated_by_aiohttp_either(server, with_aiohttp):
     assert len(server.requests) == 1
 
 
+def test_an_idempotency_key_is_sent_with_every_attempt_and_stays_the_same(server, with_httpx):
+    server.on("/", steps.respond(503))
+    with_httpx(BUSY).post(server.url + "/", content=b"charge-card", headers={"Idempotency-Key": "k-1"})
+    assert [seen.header("Idempotency-Key") for seen in server.requests] == ["k-1"] * 4
+
+
 def test_a_retry_after_alone_makes_no_error_worth_repeating(server, with_requests):
     server.on("/", steps.respond(400, {"Retry-After": "1"}))
     with_requests(BUSY).get(server.url + "/")

@@ -206,9 +206,10 @@ class MiddlewareCall(RequestCall):
             await _read_whole(response)
 
     def failed(self, error: Exception) -> bool:
-        unreadable = isinstance(
-            error.__cause__, HttpProcessingError
-        )  # told as a status of 400 that nobody sent
+        # Told as a status of 400 that nobody sent; of a body that breaks off aiohttp says what it is.
+        unreadable = isinstance(error.__cause__, HttpProcessingError) and not isinstance(
+            error, aiohttp.ClientPayloadError
+        )
         facts: dict[str, Any] = {"network": True, "phase": "read"} if unreadable else {}
         outcome = self._outcome(error=error, exhausted=exhausted(error, self.since), **facts)
         if self._out_of_time():

@@ -143,7 +143,8 @@ def _is_retry_after(name: Any) -> bool:
 
 def _is_unreadable_answer(error: BaseException) -> bool:
     """Tell aiohttp's "status 400" for bytes that were no HTTP from an answer of 400."""
-    return type(error.__cause__).__module__ == "aiohttp.http_exceptions"
+    named = type(error).__name__ == "ClientPayloadError"  # a body that broke off, and says so
+    return type(error.__cause__).__module__ == "aiohttp.http_exceptions" and not named
 
 
 def _request_facts(request: Any) -> Facts:

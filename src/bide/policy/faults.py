@@ -118,6 +118,12 @@ def fault_of(error: BaseException) -> Fault:
         fault = _READ
     if fault is _READ and _came_through(error, "do_handshake"):
         return _CONNECT
+    if fault is _READ and _came_through(error, "_receive_response_body"):
+        return _BODY  # httpcore has one exception for a head and for a body that broke off
+    if fault is _TIMEOUT and any(
+        type(cause).__name__ == "ProtocolError" for cause in _causes(error, explicit=False)
+    ):
+        return _WRITE_TIMEOUT  # urllib3 has a name of its own for every other timeout
     if fault is NO_FAULT and _came_through(error, "receive_data"):
         return _READ  # h2 found fault with what the server sent, and httpcore calls it a local error
     return fault

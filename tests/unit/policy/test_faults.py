@@ -121,6 +121,23 @@ def test_a_certificate_that_does_not_verify_is_lasting_and_a_broken_handshake_is
     assert fault_of(raised_from(READ_ERROR(), cause=SSL_ERROR("eof"))).network
 
 
+def test_a_body_that_broke_off_is_told_from_a_head_that_did():
+    assert fault_of(raised_in("_receive_response_body", REMOTE())) == Fault("body", network=True)
+    assert fault_of(raised_in("_receive_response_headers", REMOTE())) == Fault("read", network=True)
+    late = raised_in("_receive_response_body", a_class("httpx", "ReadTimeout")())
+    assert fault_of(late) == Fault("read", timed_out=True, network=True)
+
+
+def test_a_timeout_that_urllib3_has_no_name_for_is_one_of_writing():
+    aborted = a_class("urllib3.exceptions", "ProtocolError")("aborted", TimeoutError("timed out"))
+    assert fault_of(REQUESTS_CONNECTION(raised_from(aborted, context=TimeoutError("timed out")))) == Fault(
+        "write", timed_out=True, network=True
+    )
+    assert fault_of(raised_from(REQUESTS_CONNECTION(), context=TimeoutError())) == Fault(
+        timed_out=True, network=True
+    )
+
+
 def test_a_handshake_that_is_reset_is_a_fault_of_connecting():
     reset = raised_from(REQUESTS_CONNECTION(), context=handshake_error(ConnectionResetError()))
     assert fault_of(reset) == Fault("connect", unsent=True, network=True)
