@@ -77,6 +77,7 @@ def ahand(fn: Callable[[int], Any]) -> Callable[[int], Any]:
 
 
 POLICY = bide.retry_on(ValueError).exponential(base=BASE, cap=CAP, max=ATTEMPTS - 1)
+DEADLINE = (POLICY | bide.retry_on(TypeError)).within(30)
 DECORATORS: dict[str, Callable[[Any], Any]] = {
     "bide": POLICY,
     "tenacity": tenacity.retry(
@@ -183,12 +184,13 @@ def shapes(rounds: int) -> dict[str, float]:
             return x
 
     bare, retried = Bare(), Retried()
-    k, d, s = POLICY(keyword), POLICY(default), POLICY(starred)
+    k, d, s, w = POLICY(keyword), POLICY(default), POLICY(starred), DEADLINE(default)
     pairs: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
         "keyword": (lambda: keyword(1, y=3), lambda: k(1, y=3)),
         "default": (lambda: default(1), lambda: d(1)),
         "method": (lambda: bare.method(1), lambda: retried.method(1)),
         "*args, **kwargs": (lambda: starred(1, b=2), lambda: s(1, b=2)),
+        "with a deadline": (lambda: default(1), lambda: w(1)),
     }
     return {
         name: interleaved.ratios(

@@ -146,6 +146,28 @@ def test_the_repeated_request_carries_the_headers_that_the_action_returned(way, 
     assert [seen.header("Accept") for seen in server.requests] == ["text/plain"] * 2
 
 
+@pytest.mark.parametrize(
+    "returned",
+    [
+        {"access_token": "s3cret", "token_type": "Bearer"},
+        {"Authorization": "Bearer new", "expires_in": 3600},
+        {"Authorization": "Bearer new\r\nX-Injected: yes"},
+        {7: "Bearer new"},
+        ["Authorization"],
+        "Bearer new",
+        None,
+    ],
+    ids=repr,
+)
+def test_what_cannot_be_headers_is_sent_nowhere(server, returned):
+    server.on("/f", steps.json(401, {"code": "token_expired"}), steps.respond(body="in"))
+    with for_requests.install(requests.Session(), EXPIRED, recover={"refresh": lambda: returned}) as session:
+        session.get(server.url + "/f", headers={"Authorization": "Bearer old"})
+    first, second = server.requests
+    assert second.header("Authorization") == "Bearer old"
+    assert {name.lower() for name, _ in second.headers} == {name.lower() for name, _ in first.headers}
+
+
 @pytest.mark.parametrize(("way", "run"), CASES)
 def test_calls_that_are_refused_together_cause_one_refresh(way, run, server):
     tokens = Tokens()
@@ -380,3 +402,20 @@ def test_all_prefixes_of_a_session_share_a_pace(server):
         session.get(server.url + "/f")
         session.get(server.url + "/F", allow_redirects=False)
     assert clock.monotonic() == 60
+
+
+def test_a_request_that_its_source_knows_no_pattern_of_goes_to_its_path(server):
+    class Everything:
+        def policy_for(self, method, url):
+            return retry_on(503).pace("1/minute", per="endpoint")
+
+        def match(self, method, url):
+            return None
+
+    clock = VirtualClock()
+    server.on("/f", lambda seen: steps.respond(body="done"))
+    server.on("/g", lambda seen: steps.respond(body="done"))
+    with for_httpx.install(httpx.Client(trust_env=False), Everything(), clock=clock) as client:
+        for path in ("/f", "/g", "/f"):
+            client.get(server.url + path)
+    assert clock.sleeps == [60]

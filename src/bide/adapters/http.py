@@ -150,9 +150,16 @@ class RequestCall(Call):
         return super().place() if self._place is None else self._place
 
     def renewed_headers(self) -> dict[str, str]:
-        """Return the headers that the last recovery returned, for the request to be sent with from now on."""
+        """
+        Return the headers that the last recovery returned, for the request to be sent with from now on.
+
+        What else it may have returned, such as the whole answer of a token server, is none and goes nowhere.
+        """
         items = getattr(self.renewed, "items", None)
-        return {} if items is None else {str(name): str(value) for name, value in items()}
+        pairs: list[tuple[object, object]] = [] if items is None else list(items())
+        headers = {name: value for name, value in pairs if isinstance(name, str) and isinstance(value, str)}
+        whole = len(headers) == len(pairs)
+        return headers if whole and all(map(_is_field, headers, headers.values())) else {}
 
     def drain(self, response: Any) -> None:
         """Read what is left of a rejected response, if that is little: `DRAINED` bytes, `DRAIN_PATIENCE` seconds."""
@@ -219,6 +226,11 @@ class RequestCall(Call):
         """Return a client's timeout (None: it has none), shortened to what the policy allows an attempt begun now."""
         allowed = self.time_allowed()
         return seconds if allowed == inf else shortened(seconds, allowed)
+
+
+def _is_field(name: str, value: str) -> bool:
+    """Tell whether this may be a header: `access_token` is a key of JSON, and servers drop such headers."""
+    return is_token(name) and "_" not in name and value.isprintable() and value.isascii()
 
 
 def shortened(seconds: float | None, allowed: float) -> float:

@@ -86,9 +86,9 @@ class Selector:
         target = urlsplit(str(url))
         host = target.netloc.rpartition("@")[2].lower()
         match: Callable[[str, str], Any] | None = getattr(self._source, "match", None)
-        if match is None:
+        found = None if match is None else match(method, str(url))
+        if found is None:
             return Place(host, f"{method} {target.path}")
-        found = match(method, str(url))
         return Place(host, str(found.pattern), found.params)
 
 

@@ -125,16 +125,23 @@ class Attempts:
         if self._last is not None:
             if not self._last.goes_on():
                 raise StopAsyncIteration
-            held, self._last.held = self._last.held, None
-            if held is not None and not await call.arecovered(held):
-                if isinstance(held, BaseException):
-                    raise held
-                raise StopAsyncIteration
+            await self._recover(self._last)
             if call.rejected is not None:
                 await call.arelease()
             await call.settings.clock.asleep(call.delay or 0.0)
         await call.akeep_pace()
         return self._begun(awaits=True)
+
+    async def _recover(self, last: Attempt) -> None:
+        """Await the recovery that the next attempt waits for, if there is one, or end the loop as without a retry."""
+        held, last.held = last.held, None
+        try:
+            if held is not None and not await self._call.arecovered(held):
+                if isinstance(held, BaseException):
+                    raise held
+                raise StopAsyncIteration
+        finally:
+            del held  # else the frame that it was raised in would hold it, and it that frame
 
     def _begun(self, *, awaits: bool) -> Attempt:
         if self._last is not None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from math import inf
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from bide.engine.chaining import chain
-from bide.engine.deadline import Deadline, enclosing
+import attrs
+
+from bide.engine.chaining import chain, hang
 from bide.engine.events import (
     AttemptFailed,
     ConditionFailed,
@@ -23,21 +24,34 @@ from bide.engine.nesting import another_waits, tick
 from bide.engine.pacing import PaceTimeout, Place
 from bide.engine.readers import outcome_of_error, outcome_of_value, reader_for
 from bide.engine.recovery import Recovery, Taken
-from bide.engine.timeouts import bounded
-from bide.policy.decide import polled
+from bide.engine.timed import Timed
+from bide.engine.told import name_of, told_of_outcome
+from bide.policy.decide import ROOM_SHARE, refitted, time_left
 from bide.policy.decision import Accept, GiveUp, Reason, Retry, State
+from bide.policy.delay import Span
 from bide.policy.outcome import Outcome
 
 if TYPE_CHECKING:
     from bide.engine.plan import Row
     from bide.engine.settings import Settings
 
-Pending = tuple[Retry, str, Outcome]
-"""A retry, the name of the recovery that it waits for, and what it is about."""
 Entry = tuple[str, "int | None", "float | None", "Reason | None", "str | None"]
 
 
-class Call:
+_NOTHING: Final = Outcome(method=None)
+
+
+@attrs.frozen(eq=False)
+class Pending:
+    """A retry that waits for a recovery, the outcome that it is about, and the recovery (None: none is bound)."""
+
+    retry: Retry
+    outcome: Outcome
+    name: str
+    recovery: Recovery | None
+
+
+class Call(Timed):
     """
     What one use of a policy remembers.
 
@@ -46,23 +60,18 @@ class Call:
     """
 
     __slots__ = (
-        "attempt", "began", "begun", "delay", "ends", "entries", "fn", "last", "pending", "previous", "rejected",
-        "renewed", "settings", "since", "spent", "started", "used",
+        "attempt", "begun", "delay", "entries", "last", "pending", "previous", "rejected", "renewed", "since", "used",
     )  # fmt: skip
     frames: ClassVar[int] = 1
     """How many loops or wrappers on the stack are this call's own."""
 
     def __init__(self, settings: Settings, fn: Callable[..., Any], started: float | None = None) -> None:
-        self.settings = settings
-        self.fn = fn
-        self.started = self.began = started
-        self.ends = enclosing(settings.clock)
+        super().__init__(settings, fn, started)
         self.attempt = 1
         self.delay: float | None = None
         self.previous = 0.0
         self.last = False
         self.used = [0] * settings.size
-        self.spent = [0.0] * settings.size
         self.entries: list[Entry] = []
         self.rejected: object = None
         self.pending: Pending | None = None
@@ -137,27 +146,27 @@ class Call:
         """Take the recovery that a retry waits for, if there is one, and tell whether the retry follows."""
         if self.pending is None:
             return True
-        pending, recovery = self._needed(self.pending)
-        return self._settled(pending, None if recovery is None else recovery.take(self.begun), raw)
+        pending, recovery, left = self._needed(self.pending)
+        taken = None if recovery is None else recovery.take(self.begun, self.settings.clock, left)
+        return self._settled(pending, taken, raw)
 
     async def arecovered(self, raw: object) -> bool:
         """Take the recovery that a retry waits for, if there is one, and tell whether the retry follows."""
         if self.pending is None:
             return True
-        pending, recovery = self._needed(self.pending)
-        return self._settled(pending, None if recovery is None else await recovery.atake(self.begun), raw)
+        pending, recovery, left = self._needed(self.pending)
+        taken = None if recovery is None else await recovery.atake(self.begun, self.settings.clock, left)
+        return self._settled(pending, taken, raw)
 
     def keep_pace(self) -> None:
         """Wait until an attempt may begin by the policy's pace."""
         if self.settings.pacer is not None:
-            self.settings.pacer.keep(self.settings.clock, self.place(), self._paused)
-            self._begin()
+            self._begin_paced(self.settings.pacer.keep(self.settings.clock, self))
 
     async def akeep_pace(self) -> None:
         """Wait until an attempt may begin by the policy's pace."""
         if self.settings.pacer is not None:
-            await self.settings.pacer.akeep(self.settings.clock, self.place(), self._paused)
-            self._begin()
+            self._begin_paced(await self.settings.pacer.akeep(self.settings.clock, self))
 
     def place(self) -> Place:
         """Return where this call goes, by which its pace is kept."""
@@ -185,52 +194,13 @@ class Call:
         except Exception as fault:  # as above
             self._report(fault, rejected)
 
-    async def bounded(self, /, *args: Any, **kwargs: Any) -> Any:
-        """Run one attempt of the coroutine function, bounded by the timeout and by what is left of the deadline."""
-        allowed, deadline = self.time_allowed(), self.enter()
-        try:
-            return await bounded(self.settings.clock, allowed, self.fn, *args, **kwargs)
-        finally:
-            deadline.leave()
-
-    def dated(self, /, *args: Any, **kwargs: Any) -> Any:
-        """Run one attempt of the function, which nothing can interrupt, but what it calls may know its deadline."""
-        deadline = self.enter()
-        try:
-            return self.fn(*args, **kwargs)
-        finally:
-            deadline.leave()
-
-    def enter(self) -> Deadline:
-        """Let what an attempt that begins now calls know how long it may take, until it is left."""
-        clock = self.settings.clock
-        return Deadline(clock, clock.monotonic() + self.time_allowed())
-
-    def time_allowed(self) -> float:
-        """Return the seconds that an attempt beginning now may take; infinity when nothing bounds it."""
-        timeout = self.settings.policy.limits.timeout
-        return self._time_left() if timeout is None else min(timeout, self._time_left())
-
-    def _time_left(self) -> float:
-        """Return the seconds until the policy's deadline, or the one around it; infinity when there is none."""
-        policy = self.settings.policy
-        around, within = self._left(), policy.limits.within
-        left = inf if around is None else around
-        if within is not None:
-            left = min(left, within - self._elapsed() + polled(policy.clauses, self.spent))
-        return max(0.0, left)
-
-    def _left(self) -> float | None:
-        """Return the seconds that a deadline around leaves, or None when there is none."""
-        return None if self.ends == inf else self.ends - self.settings.clock.monotonic()
-
     # -- what follows
 
     def _goes_on(self, outcome: Outcome, raw: object) -> bool:
         try:
             if self.settings.pacer is not None:
-                self.settings.pacer.observe(self.settings.clock, self.place(), outcome)
-            decision = self.settings.policy.decide(outcome, self._state())
+                self.settings.pacer.observe(self.settings.clock, self, outcome)
+            decision = self.settings.policy.decide(outcome, self._state(self.settings.random()))
         except Exception as fault:  # a condition or delay of the user's: the call's own outcome stands
             self._report(fault, raw)
             return False
@@ -238,7 +208,8 @@ class Call:
             if decision.recovery is None:
                 self._schedule(decision, outcome, raw)
             else:
-                self.pending = (decision, decision.recovery, outcome)
+                recovery = self.settings.recoveries.find(decision.recovery)
+                self.pending = Pending(decision, outcome, decision.recovery, recovery)
             return True
         if isinstance(decision, Accept):
             self._accept(decision, outcome, raw)
@@ -246,13 +217,12 @@ class Call:
             self._give_up(decision, outcome, raw)
         return False
 
-    def _state(self) -> State:
-        settings = self.settings
+    def _state(self, draw: float) -> State:
         return State(
             attempt=self.attempt,
             elapsed=self._elapsed(),
-            draw=settings.random(),
-            now=settings.clock.time(),
+            draw=draw,
+            now=self.settings.clock.time(),
             used=tuple(self.used),
             spent=tuple(self.spent),
             previous=self.previous,
@@ -260,52 +230,94 @@ class Call:
             left=self._left(),
         )
 
-    def _paused(self, seconds: float) -> float:
+    def pause(self, least: float, most: float) -> float:
         """Return how long an attempt waits for its pace, if its deadline leaves that long; raises PaceTimeout if not."""
-        name, left = self.settings.name_of(self.fn), self._time_left()
-        if seconds < left:
+        name, left = self.settings.name_of(self.fn), self._left_for_pace()
+        if least < left:
+            most = min(most, least + (left - least) * (1 - ROOM_SHARE))
+            seconds = Span(least, most).at(self.settings.random())
             self.settings.tell(Paced(name, self.attempt, "", seconds))
             return seconds
         error = PaceTimeout(
-            f"the pace lets this attempt begin in {seconds:.3g} s, and the deadline leaves {left:.3g} s"
+            f"the pace lets this attempt begin in {least:.3g} s, and the deadline leaves {left:.3g} s"
         )
-        keep(error, History(self._records(), Reason.DEADLINE, self.attempt - 1))
+        kept = History(self._records(self.attempt - 1), Reason.DEADLINE, self.attempt - 1)
+        keep(error, kept, awaited=another_waits(self.frames))
+        self.settings.tell(GaveUp(name, self.attempt, type(error).__name__, Reason.DEADLINE), error)
         raise error
 
-    def _needed(self, pending: Pending) -> tuple[Pending, Recovery | None]:
-        """Return what is pending, which from now on is nobody else's, and the action that it needs, if that is bound."""
+    def store_failed(self, fault: Exception) -> None:
+        """Take in that the store of what callers share raised; it changes nothing for this call."""
+        self.settings.report(ConditionFailed(self.settings.name_of(self.fn), self.attempt, "", fault))
+
+    def _polls(self) -> int | None:
+        """Return the polling rule that asked for the attempt that begins now, or None when none did."""
+        rule = self.entries[-1][1] if self.entries else None
+        return rule if rule is not None and self.settings.policy.clauses[rule].polling else None
+
+    def _left_for_pace(self) -> float:
+        """Return the seconds that an attempt may wait for its pace: a poll's wait is its own rule's."""
+        rule = self._polls()
+        return self._time_left() if rule is None else self._left_by(rule, _NOTHING)
+
+    def _left_by(self, rule: int, outcome: Outcome) -> float:
+        """Return the seconds that every deadline leaves which binds a rule after an outcome."""
+        policy = self.settings.policy
+        left = time_left(policy.clauses, rule, policy.limits, outcome, self._state(0.0))
+        return inf if left is None else left
+
+    def _begin_paced(self, waited: float) -> None:
+        """Begin an attempt that has waited for its pace; what a poll waited is part of the polling."""
+        rule = self._polls()
+        if rule is not None:
+            self.spent[rule] += waited
+        self._begin()
+
+    def _needed(self, pending: Pending) -> tuple[Pending, Recovery | None, float]:
+        """Return what is pending, and from now on nobody else's, the recovery, and the seconds that it may take."""
         self.pending = self.rejected = None
-        return pending, self.settings.recoveries.find(pending[1])
+        return pending, pending.recovery, self._left_by(pending.retry.rule, pending.outcome)
 
     def _settled(self, pending: Pending, taken: Taken | None, raw: object) -> bool:
         """Schedule the retry that waited for a recovery, or give up where there was none, or it failed, or took too long."""
-        retry, recovery, outcome = pending
-        who = self.settings.name_of(self.fn), self.attempt, _told(outcome)
+        rule, outcome = pending.retry.rule, pending.outcome
         if taken is None or taken.fault is not None:
-            fault = None if taken is None else taken.fault
-            self.settings.tell(RecoveryFailed(*who, retry.rule, recovery, fault), raw)
-            self._give_up(GiveUp(Reason.RECOVERY_FAILED, retry.rule), outcome, raw)
-            self._tell_why(raw, recovery, fault)
+            self._not_recovered(pending, taken, raw)
             return False
-        if self._time_left() == 0:
-            self._give_up(GiveUp(Reason.DEADLINE, retry.rule), outcome, raw)
+        self.spent[rule] += max(0.0, self._took() - outcome.elapsed)
+        policy = self.settings.policy
+        state = self._state(self.settings.random())
+        decision = refitted(policy.clauses, policy.limits, pending.retry, outcome, state)
+        if isinstance(decision, GiveUp):
+            self._give_up(decision, outcome, raw)
             return False
         self.renewed = taken.value
-        self.settings.tell(Recovered(*who, retry.rule, recovery), raw)
-        self._schedule(retry, outcome, raw)
+        who = self.settings.name_of(self.fn), self.attempt, told_of_outcome(outcome)
+        self.settings.tell(Recovered(*who, rule, pending.name), raw)
+        self._schedule(decision, outcome, raw)
         self.rejected = None if isinstance(raw, BaseException) else raw
         return True
 
-    def _tell_why(self, raw: object, recovery: str, fault: Exception | None) -> None:
+    def _not_recovered(self, pending: Pending, taken: Taken | None, raw: object) -> None:
+        """Give up, and tell why; `taken` is None when it did not end in time, or is not bound at all."""
+        rule, name, outcome = pending.retry.rule, pending.name, pending.outcome
+        fault = None if taken is None else taken.fault
+        late = taken is None and pending.recovery is not None
+        if not late:
+            who = self.settings.name_of(self.fn), self.attempt, told_of_outcome(outcome)
+            self.settings.tell(RecoveryFailed(*who, rule, name, fault), raw)
+        self._give_up(GiveUp(Reason.DEADLINE if late else Reason.RECOVERY_FAILED, rule), outcome, raw)
         if not isinstance(raw, BaseException):
             return
-        if fault is None:
-            note(raw, f"no action is bound to {recovery!r}: say policy.bind(recover={{{recovery!r}: ...}})")
+        if taken is not None and fault is not None:
+            hang(raw, fault, f"the recovery {name!r} raised {taken.told}")
+        elif late:
+            note(raw, f"the recovery {name!r} did not end before the deadline")
         else:
-            chain(raw, fault, f"the recovery {recovery!r}")
+            note(raw, f"no action is bound to {name!r}: say policy.bind(recover={{{name!r}: ...}})")
 
     def _schedule(self, retry: Retry, outcome: Outcome, raw: object) -> None:
-        told, rule, source = _told(outcome), retry.rule, retry.span.source
+        told, rule, source = told_of_outcome(outcome), retry.rule, retry.span.source
         self._enter((told, rule, retry.delay, None, source))
         if self.settings.listening():
             name = self.settings.name_of(self.fn)
@@ -321,19 +333,19 @@ class Call:
             self.previous = retry.delay
 
     def _accept(self, accepted: Accept, outcome: Outcome, raw: object) -> None:
-        told = _told(outcome)
+        told = told_of_outcome(outcome)
         if self.entries and (accepted.rule is not None or outcome.status is not None):
             self._enter((told, accepted.rule, None, accepted.reason, None))
-            keep(raw, History(self._records(), accepted.reason, self.attempt))
+            keep(raw, History(self._records(self.attempt), accepted.reason, self.attempt))
         self._end_well(told)
 
     def _give_up(self, gave_up: GiveUp, outcome: Outcome, raw: object) -> None:
         if gave_up.rule is None and not self.entries:
             return  # no rule is about it, and there was no retry: it is handed back as it came
-        told, reason = _told(outcome), gave_up.reason
+        told, reason = told_of_outcome(outcome), gave_up.reason
         self._enter((told, gave_up.rule, None, reason, None))
         inner = spend(raw) if reason is Reason.INNER_EXHAUSTED else None
-        kept = History(self._records(), reason, self.attempt, gave_up.retry_at, inner)
+        kept = History(self._records(self.attempt), reason, self.attempt, gave_up.retry_at, inner)
         keep(raw, kept, awaited=another_waits(self.frames))
         name = self.settings.name_of(self.fn)
         self.settings.tell(GaveUp(name, self.attempt, told, reason, gave_up.rule, gave_up.retry_at), raw)
@@ -345,7 +357,7 @@ class Call:
     def _report(self, fault: Exception, raw: object) -> None:
         """Report a fault of the user's own code once, and chain it to the user's error; neither replaces the other."""
         name = self.settings.name_of(self.fn)
-        self.settings.report(ConditionFailed(name, self.attempt, _name_of(raw), fault))
+        self.settings.report(ConditionFailed(name, self.attempt, name_of(raw), fault))
         if isinstance(raw, BaseException):
             chain(raw, fault, "a condition, delay or reader of the policy")
 
@@ -354,15 +366,10 @@ class Call:
             del self.entries[0]
         self.entries.append(entry)
 
-    def _records(self) -> tuple[Record, ...]:
-        first = self.attempt - len(self.entries) + 1
+    def _records(self, attempts: int) -> tuple[Record, ...]:
+        """Return what is kept of so many attempts."""
+        first = attempts - len(self.entries) + 1
         return tuple(Record(first + index, *entry) for index, entry in enumerate(self.entries))
-
-    def _elapsed(self) -> float:
-        return 0.0 if self.started is None else self.settings.clock.monotonic() - self.started
-
-    def _took(self) -> float:
-        return 0.0 if self.began is None else max(0.0, self.settings.clock.monotonic() - self.began)
 
 
 def _forget_older_attempts(error: Exception) -> None:
@@ -372,14 +379,3 @@ def _forget_older_attempts(error: Exception) -> None:
         if entry.tb_next.tb_frame is newest.tb_frame:
             entry.tb_next = None
         entry = entry.tb_next
-
-
-def _told(outcome: Outcome) -> str:
-    """Return what may be told of an outcome: a status or an exception's name, never its text."""
-    if outcome.error is not None:
-        return type(outcome.error).__name__
-    return "value" if outcome.status is None else str(outcome.status)
-
-
-def _name_of(raw: object) -> str:
-    return type(raw).__name__ if isinstance(raw, BaseException) else "value"

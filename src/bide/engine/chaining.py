@@ -5,45 +5,48 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bide.engine.history import note
+from bide.engine.told import told_of_fault
 
 
 def chain(error: BaseException, fault: Exception, what: str) -> None:
     """Hang a fault at the end of an error's context, and say so in a note; neither replaces the other."""
+    told = told_of_fault(fault)
+    detach(fault, error)
+    hang(error, fault, f"{what} raised {told}")
+
+
+def hang(error: BaseException, fault: Exception, said: str) -> None:
+    """Do as `chain` does with a fault that is detached already, and may hang on other calls' errors too."""
     if fault is error:  # raised again as it was
         return
-    said = f"{what} raised {type(fault).__name__}{_place(fault)}"
-    _detach(fault, error)
     end, seen = error, {id(error), id(fault)}
     while end.__context__ is not None and id(end.__context__) not in seen:
         end = end.__context__
         seen.add(id(end))
     if end.__context__ is None:
-        end.__context__ = fault
+        _set(end, "__context__", fault)
     note(error, said)
 
 
-def _place(fault: Exception) -> str:
-    trace = fault.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return "" if trace is None else f" ({trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno})"
-
-
-def _detach(fault: BaseException, error: BaseException) -> None:
+def detach(fault: BaseException, error: BaseException | None) -> None:
     """
     Cut a fault off the error that was being handled when it was raised, and off the frames that it went through.
 
     Those frames hold the outcome, which holds the error: kept, each would be a circle. Listeners have seen them by now.
     """
     for one in _chained(fault, error):
-        one.__traceback__ = None
+        _set(one, "__traceback__", None)
         if one.__context__ is error:
-            one.__context__ = None
+            _set(one, "__context__", None)
         if one.__cause__ is error:
-            one.__cause__ = None
+            _set(one, "__cause__", None)
 
 
-def _chained(fault: BaseException, error: BaseException) -> Iterator[BaseException]:
+def _set(error: BaseException, name: str, value: object) -> None:
+    object.__setattr__(error, name, value)  # a frozen exception has no way to refuse this
+
+
+def _chained(fault: BaseException, error: BaseException | None) -> Iterator[BaseException]:
     """Yield a fault and all that it came from, up to the error."""
     waiting: list[BaseException | None] = [fault]
     seen = {id(error)}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from math import inf
 from typing import Final
 
@@ -17,20 +16,22 @@ class Deadline:
     A task that an attempt began and left behind inherits its deadline: once the attempt has ended, it binds nobody.
     """
 
-    __slots__ = ("clock", "ends", "outer", "running", "token")
+    __slots__ = ("clock", "ends", "outer", "running")
 
     def __init__(self, clock: Clock, ends: float) -> None:
         self.clock = clock
         self.ends = ends
-        self.outer = around()
+        self.outer = _running()
         self.running = True
-        self.token: Token[Deadline | None] = _AROUND.set(self)
+        _AROUND.set(self)
 
     def leave(self) -> None:
         """Lift it, for tasks that have inherited it too."""
         self.running = False
-        with suppress(ValueError):  # a coroutine that was closed from elsewhere: its context is gone
-            _AROUND.reset(self.token)
+        if (
+            around() is self
+        ):  # else this is another context, or a generator's block is left while another's is open
+            _AROUND.set(_running())
 
 
 _AROUND: Final[ContextVar[Deadline | None]] = ContextVar("bide.deadline", default=None)
@@ -41,12 +42,27 @@ around: Final = _AROUND.get
 def enclosing(clock: Clock) -> float:
     """Return the clock's monotonic seconds at which the first deadline around ends; infinity when there is none."""
     ends = inf
-    deadline = around()
+    deadline = _running()
     while deadline is not None:
-        if deadline.running and deadline.clock is clock:
+        if deadline.clock is clock:
             ends = min(ends, deadline.ends)
         deadline = deadline.outer
     return ends
+
+
+def _running() -> Deadline | None:
+    """Return the innermost deadline that binds, and cut those that have ended out of the chain: tasks may be endless."""
+    first = deadline = _first_running(around())
+    while deadline is not None:
+        deadline.outer = _first_running(deadline.outer)
+        deadline = deadline.outer
+    return first
+
+
+def _first_running(deadline: Deadline | None) -> Deadline | None:
+    while deadline is not None and not deadline.running:
+        deadline = deadline.outer
+    return deadline
 
 
 def forget() -> None:

@@ -79,7 +79,11 @@ class Succeeded(Event):
 
 @attrs.frozen
 class ConditionFailed(Event):
-    """A condition, delay or listener of the user's raised; the call's own outcome stands. `error` is what it raised."""
+    """
+    A condition, delay, listener or store of the user's raised; the call's own outcome stands. `error` is what it raised.
+
+    `outcome` is empty where there was none yet: a store is asked before an attempt.
+    """
 
     error: Exception
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from bide.engine import aloop, events, loop
 from bide.engine.awaiting import is_coroutine_function, never_awaitable
@@ -22,6 +22,7 @@ from bide.policy.policy import Policy
 P = ParamSpec("P")
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
+_ASKED: Final = ("slot", "give_back", "window", "observe", "aslot", "awindow")
 
 
 class Runtime:
@@ -121,10 +122,11 @@ def _recoveries(policy: Policy, actions: Mapping[str, Action]) -> Recoveries:
 
 
 def _store(store: Any) -> Store:
-    missing = [name for name in ("slot", "window", "observe") if not callable(getattr(store, name, None))]
+    missing = [name for name in _ASKED if not callable(getattr(store, name, None))]
     if missing:
         raise PolicyError(
-            f"a store has slot(), window() and observe(), as bide.MemoryStore has; got {store!r:.60}"
+            f"a store has {', '.join(f'{name}()' for name in _ASKED)}, as bide.MemoryStore has; got {store!r:.60}, "
+            f"without {missing[0]}()"
         )
     return cast("Store", store)
 

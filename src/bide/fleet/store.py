@@ -20,7 +20,8 @@ class Store(Protocol):
     What callers with the same key share. One process shares by memory; a store of yours may share among machines.
 
     Every method is one step that no other caller comes between. `now` is the caller's monotonic clock, in seconds; a
-    store that is shared among machines has its own. `aslot` and `awindow` are the same for coroutines.
+    store that is shared among machines has its own. `aslot` and `awindow` are the same for coroutines. What a method
+    raises loses no call: it is told once, and memory takes over until the store answers again.
     """
 
     def slot(self, key: str, most: int, seconds: float, now: float) -> float:
@@ -29,6 +30,17 @@ class Store(Protocol):
 
         Returns:
             The seconds until that place's turn: 0 when it is now.
+        """
+        ...
+
+    def give_back(self, key: str, turn: float, now: float) -> None:
+        """
+        Let whoever comes next have a place that nobody will use, if its turn is still to come; never wait for it.
+
+        Args:
+            key: As in `slot`.
+            turn: What `slot` returned.
+            now: What `slot` was told.
         """
         ...
 

@@ -43,7 +43,7 @@ class LogListener:
                 logger.info("%s: attempt %d came to %s; done", *_who(event))
             case events.ConditionFailed():
                 logger.error(
-                    "%s: after attempt %d, which came to %s, a condition, delay or listener raised",
+                    "%s: after attempt %d, which came to %s, a condition, delay, listener or store raised",
                     *_who(event),
                     exc_info=event.error,
                 )

@@ -14,7 +14,8 @@ from bide.policy.outcome import Outcome
 
 DEFAULT_ATTEMPTS = 100
 """What bounds a call whose policy counts no attempts, however many rules it has."""
-_ROOM_SHARE = 0.1
+ROOM_SHARE = 0.1
+"""Of the time that is left, what a wait that could take all of it leaves to the attempt after it."""
 _KEY_REFUSED = 422
 
 
@@ -41,6 +42,23 @@ def decide(rules: Sequence[Clause], limits: Limits, outcome: Outcome, state: Sta
     if span.source:
         return _hinted(clause, rule, span, left, state)
     return _own(clause, rule, span, left, outcome, state)
+
+
+def refitted(
+    rules: Sequence[Clause], limits: Limits, retry: Retry, outcome: Outcome, state: State
+) -> Retry | GiveUp:
+    """Return what becomes of a retry when what had to come first, a recovery, has taken time of its deadlines."""
+    left = time_left(rules, retry.rule, limits, outcome, state)
+    takes = 0.0 if retry.span.source else outcome.elapsed
+    if left is None or retry.delay + takes < left:
+        return retry
+    clause = rules[retry.rule]
+    if retry.span.source:
+        return _hinted(clause, retry.rule, retry.span, left, state)
+    decision = _own(clause, retry.rule, Span(retry.delay, retry.delay), left, outcome, state)
+    return (
+        decision if isinstance(decision, GiveUp) else attrs.evolve(decision, last=decision.last or retry.last)
+    )
 
 
 def time_left(
@@ -113,7 +131,7 @@ def _attempts_are_over(rules: Sequence[Clause], rule: int, limits: Limits, state
     return attempt >= usual and attempt >= most_attempts(rules, limits)
 
 
-def _hinted(clause: Clause, rule: int, span: Span, left: float | None, state: State) -> Decision:
+def _hinted(clause: Clause, rule: int, span: Span, left: float | None, state: State) -> Retry | GiveUp:
     """Obey a hint in full, or not at all: its spread gives way to the deadline, the hint itself never."""
     retry_at = None if state.now is None else state.now + span.low
     if span.low > clause.longest_hint:
@@ -121,21 +139,21 @@ def _hinted(clause: Clause, rule: int, span: Span, left: float | None, state: St
     if left is not None and not span.low < left:
         return GiveUp(Reason.DEADLINE, rule, retry_at)
     if left is not None and span.high >= left:
-        span = Span(span.low, span.low + (left - span.low) * (1 - _ROOM_SHARE), span.source)
+        span = Span(span.low, span.low + (left - span.low) * (1 - ROOM_SHARE), span.source)
     return Retry(span.at(state.draw), rule, span, clause.recovery)
 
 
 def _own(
     clause: Clause, rule: int, span: Span, left: float | None, outcome: Outcome, state: State
-) -> Decision:
+) -> Retry | GiveUp:
     """Shorten a delay of our own so that one last attempt, as long as the one before, still fits; else stop."""
     delay = span.at(state.draw)
     if left is None or delay + outcome.elapsed < left:
         return Retry(delay, rule, span, clause.recovery)
-    shortened = left - max(outcome.elapsed, left * _ROOM_SHARE)
+    shortened = left - max(outcome.elapsed, left * ROOM_SHARE)
     if not shortened > 0:
         return GiveUp(Reason.DEADLINE, rule)
     by_rule = _of_rule(clause, rule, outcome, state)
-    if left == by_rule and left < _ROOM_SHARE * (clause.within or 0.0):
+    if left == by_rule and left < ROOM_SHARE * (clause.within or 0.0):
         return GiveUp(Reason.DEADLINE, rule)  # else ever shorter delays would fit ever more attempts in
     return Retry(shortened, rule, Span(shortened, shortened), clause.recovery, last=left != by_rule)

@@ -19,6 +19,8 @@ _FAR: Final = 10**9
 """A retry so late that a schedule has reached its cap."""
 
 
+_SHORTENED: Final = 2
+"""How often a delay that is longer than its rule's deadline is shortened to fit in."""
 _NOTHING: Final = Outcome(method=None)
 
 
@@ -54,10 +56,12 @@ def worst_case(rules: Sequence[Clause], limits: Limits) -> WorstCase:
 
 def _most_polls(clause: Clause, limits: Limits) -> float:
     """Return how often a polling rule can retry before its own deadline."""
-    spans = [clause.span(Ask(_NOTHING, retry)) for retry in (1, _FAR)]
-    lowest = min(span.low for span in spans)
+    lowest = min(clause.span(Ask(_NOTHING, retry)).low for retry in (*range(1, _MOST_STEPS), _FAR))
     within = _or_forever(clause.within)
-    fits = math.inf if lowest == 0 else math.ceil(within / lowest)
+    told = clause.asks_the_server or lowest == 0  # a hint may be as short as it likes
+    fits = math.inf if told else within / lowest
+    if not math.isinf(fits):
+        fits = max(_SHORTENED, math.ceil(fits))
     return min(clause.allowed(limits.attempts), fits)
 
 

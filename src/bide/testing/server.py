@@ -178,7 +178,7 @@ class FaultServer:
         step = script if isinstance(script, Step) else self._make(script, seen)
         if step is None:
             return False
-        goes_on = wire.write(step, incoming.method, self._closing) and incoming.keeps_open
+        goes_on = wire.write(step, incoming.method) and incoming.keeps_open
         if step.lingers:
             wire.linger()
         return goes_on

@@ -96,7 +96,7 @@ class Wire:
         incoming.body = b"".join(pieces)
         self._left_over = self._reader.trailing_data[0]
 
-    def write(self, step: Step, method: str, closing: threading.Event) -> bool:
+    def write(self, step: Step, method: str) -> bool:
         """Answer, and return whether the connection may serve another request."""
         if step.held and not self._hold(step.hold):
             return False
@@ -104,7 +104,7 @@ class Wire:
             self._sock.sendall(step.head)
         elif step.pause:
             self._sock.sendall(step.head)
-            self._trickle(step, closing)
+            self._trickle(step)
         else:
             self._sock.sendall(
                 step.head + step.body
@@ -121,11 +121,24 @@ class Wire:
         while self._sock.recv(_READ):
             pass
 
-    def _trickle(self, step: Step, closing: threading.Event) -> None:
-        for _ in range(1 + step.repeats):
-            for byte in step.body:
+    def _trickle(self, step: Step) -> None:
+        for repeat in range(1 + step.repeats):
+            for index, byte in enumerate(step.body):
+                if (repeat or index) and self._goes_away_within(step.pause):
+                    return
                 self._sock.sendall(bytes([byte]))
-                closing.wait(step.pause)
+
+    def _goes_away_within(self, seconds: float) -> bool:
+        """Wait, unless the client goes away first. What it says meanwhile ends the wait, and is kept."""
+        self._sock.settimeout(seconds)
+        try:
+            said = self._sock.recv(_READ)
+        except TimeoutError:
+            return False
+        finally:
+            self._sock.settimeout(None)
+        self._left_over += said
+        return not said
 
     def _hold(self, hold: threading.Event | None) -> bool:
         """Wait for `hold`; False if the client went away first. What a client says meanwhile is lost."""

@@ -187,3 +187,93 @@ def test_a_deadline_is_left_in_another_context_without_a_word():
     assert enclosing(clock) == 5
     own.leave()
     assert around() is None
+
+
+def chain_of(deadline):
+    """How many deadlines one keeps."""
+    length = 0
+    while deadline is not None:
+        length, deadline = length + 1, deadline.outer
+    return length
+
+
+@pytest.mark.parametrize("overlap", [False, True])
+def test_tasks_that_leave_tasks_behind_keep_no_chain_of_deadlines(overlap):
+    async def main():
+        clock = VirtualClock()
+        runtime = HASTY.bind(clock=clock)
+        longest = []
+        done = asyncio.Event()
+
+        @runtime
+        async def job(number):
+            longest.append(chain_of(around()))
+            if number == 0:
+                done.set()
+                return
+            task = asyncio.create_task(job(number - 1))
+            tasks.append(task)
+            await asyncio.sleep(0)
+            if overlap:
+                await asyncio.sleep(0)
+
+        tasks = []
+        await job(100)
+        await done.wait()
+        await asyncio.gather(*tasks)
+        return max(longest)
+
+    assert asyncio.run(main()) < 10
+
+
+def test_a_deadline_around_one_that_has_ended_still_binds():
+    async def main():
+        clock = VirtualClock()
+        outer = Deadline(clock, 7)
+        inner = Deadline(clock, 5)
+        goes_on = asyncio.Event()
+
+        async def left_behind():
+            await goes_on.wait()
+            own = Deadline(clock, 9)
+            found = enclosing(clock), chain_of(own)
+            own.leave()
+            return found
+
+        task = asyncio.create_task(left_behind())
+        await asyncio.sleep(0)
+        inner.leave()
+        goes_on.set()
+        assert await task == (7, 2)
+        outer.leave()
+
+    asyncio.run(main())
+
+
+def test_a_thread_that_an_attempt_waits_for_inherits_the_deadline():
+    async def main():
+        clock = VirtualClock()
+
+        @HASTY.bind(clock=clock)
+        async def attempt():
+            return await asyncio.to_thread(enclosing, clock)
+
+        return await attempt()
+
+    assert asyncio.run(main()) == 10
+
+
+def test_blocks_of_generators_that_take_turns_keep_their_deadlines_apart():
+    def numbers(clock):
+        for attempt in retrying(HASTY, clock=clock):
+            with attempt:
+                yield enclosing(clock)
+                yield enclosing(clock)
+
+    early, late = VirtualClock(), VirtualClock(start=5)
+    one, other = numbers(early), numbers(late)
+    assert [next(one), next(other), next(one), next(other)] == [10, 15, 10, 15]
+    assert list(one) == []
+    assert enclosing(late) == 15
+    assert list(other) == []
+    assert around() is None

@@ -140,7 +140,6 @@ def garbage():
     try:
         yield gc.collect
     finally:
-        gc.unfreeze()
         gc.enable()
 
 

@@ -1,11 +1,14 @@
 """What `policy.bind(...)` gives, and what it refuses."""
 
+import asyncio
+import copy
 import inspect
+import pickle
 import random
 
 import pytest
 
-from bide import GaveUp, PolicyError, retry_on
+from bide import GaveUp, PolicyError, readers, retry_on
 from bide.engine import events
 from bide.testing import Draws, Scripted
 
@@ -96,3 +99,63 @@ def test_a_runtime_knows_its_policy_and_its_parameters_are_documented(bound):
     assert list(inspect.signature(bind).parameters) == [
         "policy", "clock", "rng", "listeners", "name", "store", "recover",
     ]  # fmt: skip
+
+
+def test_a_bound_policy_is_copied_and_pickled_with_its_actions_and_none_of_its_state():
+    policy = retry_on(PermissionError).calling("refresh").pace("1/10s", per="policy")
+    runtime = policy.bind(recover={"refresh": renew})
+    runtime.settings.pacer.store.slot("key", 1, 10.0, 0.0)
+    runtime.settings.recoveries.find("refresh").take(0)
+    for twin in (pickle.loads(pickle.dumps(runtime)), copy.deepcopy(runtime)):
+        assert twin.policy == policy
+        assert twin.settings.recoveries.find("refresh").take(0).value == "renewed"
+        assert twin.settings.pacer.store.slot("key", 1, 10.0, 0.0) == 0
+    assert copy.copy(runtime).settings is runtime.settings
+
+
+def renew():
+    return "renewed"
+
+
+def test_a_response_of_a_plain_client_is_let_go_in_a_coroutine_too(clock):
+    class Answer:
+        headers, content, request, url = (), b"", None, "http://example.com/"
+
+        def __init__(self, status):
+            self.status_code = status
+
+        def close(self):
+            closed.append(self.status_code)
+
+    closed = []
+    Answer.__module__ = "requests.models"
+    answers = [Answer(503), Answer(200)]
+
+    async def ask():
+        return answers.pop(0)
+
+    assert asyncio.run(retry_on(503).bind(clock=clock).acall(ask)).status_code == 200
+    assert closed == [503]
+
+
+def test_a_response_of_an_asynchronous_client_is_let_go_before_the_wait(clock):
+    class Reply:
+        def __init__(self, status):
+            self.status = status
+
+    async def release(reply):
+        await asyncio.sleep(0)
+        released.append((reply.status, clock.monotonic()))
+
+    released = []
+    readers.register(
+        __name__, "Reply", readers.Reader(lambda reply: {"status": reply.status}, release=release)
+    )
+    replies = [Reply(503), Reply(200)]
+
+    async def ask():
+        return replies.pop(0)
+
+    assert asyncio.run(retry_on(503).fixed(9).bind(clock=clock).acall(ask)).status == 200
+    assert released == [(503, 0)]
+    assert clock.sleeps == [9]

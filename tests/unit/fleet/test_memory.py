@@ -108,3 +108,54 @@ def test_turns_are_as_even_as_the_rate_when_many_come_at_once(most):
     store = MemoryStore()
     turns = [store.slot(KEY, most, 60.0, 0.0) for _ in range(most * 3)]
     assert all(later - earlier in (0, 60) for earlier, later in pairwise(turns))
+
+
+@given(
+    st.integers(1, 4),
+    st.lists(st.tuples(st.floats(0, 15), st.booleans()), min_size=1, max_size=60),
+)
+def test_turns_that_are_given_back_let_no_more_begin_than_are_allowed(most, calls):
+    store, now, kept = MemoryStore(), 0.0, []
+    for gap, given_back in calls:
+        now += gap
+        turn = store.slot(KEY, most, 10.0, now)
+        if given_back:
+            store.give_back(KEY, turn, now)
+        else:
+            kept.append(now + turn)
+    kept.sort()
+    for first, too_soon in zip(kept, kept[most:], strict=False):
+        assert too_soon - first >= 10 - 1e-9
+
+
+@given(st.integers(1, 4), st.integers(0, 50))
+def test_turns_that_are_given_back_make_nobody_wait(most, refused):
+    store = MemoryStore()
+    taken = [store.slot(KEY, most, 10.0, 0.0) for _ in range(most)]
+    assert taken == [0] * most
+    for _ in range(refused):
+        turn = store.slot(KEY, most, 10.0, 1.0)
+        assert turn == 9
+        store.give_back(KEY, turn, 1.0)
+    assert store.slot(KEY, most, 10.0, 2.0) == 8
+
+
+def test_a_turn_that_has_passed_is_nobodys():
+    store = MemoryStore()
+    assert [store.slot(KEY, 1, 10.0, 0.0) for _ in range(3)] == [0, 10, 20]
+    store.give_back(KEY, 10.0, 0.0)
+    assert store.slot(KEY, 1, 10.0, 12.0) == 18
+
+
+def test_the_first_of_the_turns_that_were_given_back_is_given_first():
+    store = MemoryStore()
+    turns = [store.slot(KEY, 1, 10.0, 0.0) for _ in range(4)]
+    for turn in (turns[3], turns[1]):
+        store.give_back(KEY, turn, 0.0)
+    assert [store.slot(KEY, 1, 10.0, 5.0) for _ in range(3)] == [5, 25, 35]
+
+
+def test_a_turn_of_a_key_that_is_not_known_is_given_back_without_a_word():
+    store = MemoryStore()
+    store.give_back(KEY, 10.0, 0.0)
+    assert store.slot(KEY, 1, 10.0, 0.0) == 0

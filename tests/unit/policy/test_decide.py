@@ -271,3 +271,9 @@ def test_a_delay_whose_longest_nobody_knows_has_no_worst_case(garbage):
     rule = retry_on(503).waits(garbage(Span(1, 2)))
     assert rule.worst_case().seconds == math.inf
     assert rule.within(30).worst_case().seconds == 30
+
+
+def test_a_key_that_the_server_knows_from_something_else_makes_no_repeat_safe():
+    keyed = Outcome(422, method="POST", idempotency_key=True)
+    assert retry_on(422).decide(keyed) == GiveUp(Reason.NOT_IDEMPOTENT, 0)
+    assert isinstance(retry_on(500).decide(attrs.evolve(keyed, status=500)), Retry)

@@ -1,6 +1,9 @@
 import math
 
+import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bide import GiveUp, Outcome, PolicyError, Reason, Retry, State, forever, give_up_on, parse, retry_on
 
@@ -79,6 +82,81 @@ def test_the_worst_case_counts_polls_beside_the_limits():
     assert (worst.attempts, worst.seconds) == (3 + 60, 602)
     assert retry_on(409).polling().within(60).worst_case().attempts == math.inf
     assert retry_on(409).fixed(1).max(forever).polling().within(60).worst_case().attempts == 61
+
+
+SECONDS = st.sampled_from([0.001, 0.5, 1.0, 3.0, 10.0, 30.0, 99.0, 100.0, 300.0])
+SCHEDULES = st.one_of(
+    st.builds(lambda seconds: lambda rule: rule.fixed(seconds), SECONDS),
+    st.builds(lambda steps: lambda rule: rule.delays(*steps), st.lists(SECONDS, min_size=1, max_size=4)),
+    st.builds(lambda base: lambda rule: rule.exponential(base=base, cap=1000), SECONDS),
+    st.builds(lambda base: lambda rule: rule.exponential(base=base, cap=1000, jitter=False), SECONDS),
+    st.just(lambda rule: rule.immediately()),
+)
+CHAINS = st.one_of(
+    SCHEDULES,
+    st.builds(lambda then: lambda rule: then(rule.after_header("Retry-After")), SCHEDULES),
+)
+
+
+@st.composite
+def polling_policies(draw):
+    poll = draw(CHAINS)(retry_on(409)).polling().within(draw(SECONDS))
+    if draw(st.booleans()):
+        poll = poll.max(draw(st.sampled_from([1, 5, forever])))
+    policy = poll | draw(SCHEDULES)(retry_on(500))
+    if draw(st.booleans()):
+        policy = policy.attempts(draw(st.integers(1, 5)))
+    return policy.within(draw(SECONDS)) if draw(st.booleans()) else policy
+
+
+@given(
+    polling_policies(),
+    st.lists(
+        st.builds(
+            Outcome,
+            st.sampled_from([409, 409, 409, 500]),
+            st.sampled_from([{}, {"Retry-After": "1"}, {"Retry-After": "90"}]),
+            elapsed=st.sampled_from([0.0, 0.01, 7.0]),
+        ),
+        min_size=1,
+        max_size=9,
+    ),
+    st.sampled_from([0.0, 0.5, math.nextafter(1.0, 0.0)]),
+)
+def test_no_polling_call_does_worse_than_its_worst_case(policy, outcomes, draw):
+    worst = policy.worst_case()
+    state, attempts, waited = State(draw=draw), 1, 0.0
+    for outcome in (outcomes * 300)[:300]:
+        state = attrs.evolve(state, elapsed=state.elapsed + outcome.elapsed)
+        decision = policy.decide(outcome, state)
+        if not isinstance(decision, Retry):
+            break
+        state = state.after(decision, took=outcome.elapsed)
+        attempts += 1
+        waited += decision.delay
+    assert attempts <= worst.attempts
+    assert waited <= worst.seconds * (1 + 1e-9)
+
+
+def test_a_delay_longer_than_the_polling_may_be_shortened_twice():
+    policy = retry_on(409).fixed("5m").polling().within("100s")
+    state, delays = State(), []
+    while isinstance(decision := policy.decide(RUNNING, state), Retry):
+        delays.append(decision.delay)
+        state = state.after(decision)
+    assert delays == [90, 9]
+    assert policy.worst_case().attempts == 3
+
+
+@pytest.mark.parametrize(
+    "rule", [retry_on(409).after_header("Retry-After").fixed(30), retry_on(409).immediately()]
+)
+def test_polls_as_close_as_the_server_asks_have_no_bound(rule):
+    assert rule.polling().within("1m").worst_case().attempts == math.inf
+
+
+def test_the_shortest_delay_of_a_list_bounds_the_polls():
+    assert retry_on(409).delays("30s", "1s", "30s").polling().within("1m").worst_case().attempts == 61
 
 
 def test_it_is_written_and_read_back():

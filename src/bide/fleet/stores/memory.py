@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
+from contextlib import suppress
+from heapq import heappop, heappush
 from typing import Final
 
 import attrs
@@ -14,14 +17,30 @@ _SWEPT_EVERY: Final = 1024
 """New keys after which those that no longer hold anybody back are let go."""
 _SAME_WINDOW: Final = 1.5
 """Seconds by which resets of one window may differ, told in whole seconds as they are."""
+_LOCK: Final = threading.Lock()
+"""One for all stores: it is held for a few steps only."""
+with suppress(AttributeError):  # not on Windows
+    os.register_at_fork(
+        before=_LOCK.acquire, after_in_child=_LOCK.release, after_in_parent=_LOCK.release
+    )  # a child must not inherit it held
 
 
 @attrs.define(eq=False)
 class _Row:
-    """The turns that were given of late, oldest first: at most so many in any span."""
+    """The turns that were given of late, oldest first: at most so many in any span; and those that were given back."""
 
     turns: deque[float]
     seconds: float
+    free: list[float] = attrs.field(factory=list[float])
+
+    def take(self, now: float) -> float:
+        while self.free and self.free[0] < now:
+            heappop(self.free)
+        if self.free:
+            return heappop(self.free)  # it stands among the turns still: those after it were told by it
+        full = len(self.turns) == self.turns.maxlen
+        self.turns.append(max(now, self.turns[0] + self.seconds) if full else now)
+        return self.turns[-1]
 
     def over(self, now: float) -> bool:
         return self.turns[-1] + self.seconds <= now
@@ -45,10 +64,9 @@ class MemoryStore:
     Hand one to several bindings, `policy.bind(store=store)`, and they pace together.
     """
 
-    __slots__ = ("_left", "_lock", "_new", "_rows")
+    __slots__ = ("_left", "_new", "_rows")
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._rows: dict[str, _Row] = {}
         self._left: dict[str, _Left] = {}
         self._new = 0
@@ -58,18 +76,23 @@ class MemoryStore:
 
     def slot(self, key: str, most: int, seconds: float, now: float) -> float:
         """Return the seconds until the turn that is taken with this; 0 when it is now."""
-        with self._lock:
+        with _LOCK:
             row = self._rows.get(key)
             if row is None or row.turns.maxlen != most or row.seconds != seconds:
                 self._sweep(now)
                 row = self._rows[key] = _Row(deque(maxlen=most), seconds)
-            turn = now if len(row.turns) < most else max(now, row.turns[0] + seconds)
-            row.turns.append(turn)
-            return turn - now
+            return row.take(now) - now
+
+    def give_back(self, key: str, turn: float, now: float) -> None:
+        """Let whoever comes next have a turn that nobody takes."""
+        with _LOCK:
+            row = self._rows.get(key)
+            if row is not None:
+                heappush(row.free, now + turn)
 
     def window(self, key: str, now: float) -> float:
         """Return 0 when one of the requests that remain is taken with this; else the seconds until the reset."""
-        with self._lock:
+        with _LOCK:
             left = self._left.get(key)
             if left is None:
                 return 0.0
@@ -84,7 +107,7 @@ class MemoryStore:
     def observe(self, key: str, window: Window, now: float) -> None:
         """Remember what the server said; of one window the least, since answers overtake one another."""
         resets = now + window.resets_in
-        with self._lock:
+        with _LOCK:
             left = self._left.get(key)
             if left is None or left.over(now) or resets > left.resets + _SAME_WINDOW:
                 self._sweep(now)
