@@ -12,7 +12,7 @@ import pytest
 import requests
 import trio
 
-from bide import PolicyError, Recoveries, Routes, code, history, retry_on
+from bide import PolicyError, Recoveries, Routes, code, history, load, retry_on
 from bide.adapters import aiohttp as for_aiohttp
 from bide.adapters import httpx as for_httpx
 from bide.adapters import httpx2 as for_httpx2
@@ -257,6 +257,19 @@ def test_the_endpoints_of_one_source_share_a_refresh(way, run, server):
 def test_an_action_that_no_rule_calls_is_refused_before_anything_is_sent():
     with pytest.raises(PolicyError, match="no rule calls 'refesh'; they call 'refresh'"):
         for_requests.install(requests.Session(), EXPIRED, recover={"refesh": print})
+
+
+@pytest.mark.parametrize(
+    "source", [Routes({"/a": EXPIRED, "*": retry_on(503)}), load("site-vault")], ids=["routes", "strategy"]
+)
+def test_an_action_that_no_policy_of_a_source_calls_is_refused(source):
+    with pytest.raises(PolicyError, match="recover: no rule calls 'refesh'; they call"):
+        for_requests.install(requests.Session(), source, recover={"refesh": print})
+
+
+def test_the_name_of_a_strategy_gets_advice():
+    with pytest.raises(PolicyError, match=r'bide\.load\("openai"\) loads a strategy'):
+        for_requests.install(requests.Session(), "openai")
 
 
 def test_shared_recoveries_may_know_more_actions_than_one_adapter_needs(server):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
-from typing import Any, Final, Protocol, TypedDict, Unpack
+from typing import Any, Final, Protocol, TypedDict, Unpack, cast
 from urllib.parse import urlsplit
 
 from bide.engine.clock import Clock, RandomSource
@@ -66,11 +66,13 @@ class Selector:
             self._only = policy.settings
         elif isinstance(policy, Policy):
             self._only = bind(policy, **options).settings
-        elif callable(getattr(policy, "policy_for", None)):
+        elif callable(getattr(policy, "policy_for", None)) and not isinstance(policy, type):
             self._source = policy
         else:
-            raise PolicyError(f"an adapter takes a policy, routes or a strategy; got {policy!r:.60}")
+            advice = f': bide.load("{policy:.40}") loads a strategy' if isinstance(policy, str) else ""
+            raise PolicyError(f"an adapter takes a policy, routes or a strategy; got {policy!r:.60}{advice}")
         if self._source is not None:
+            _check_actions(self._source, options.get("recover"))
             options = shared(options)
         self._bound: Callable[[Policy], Settings] = lru_cache(_MOST_BOUND)(partial(_settings, options))
 
@@ -92,6 +94,20 @@ class Selector:
         return Place(host, str(found.pattern), found.params)
 
 
+def _check_actions(source: object, recover: Any) -> None:
+    """Raise PolicyError for an action that no policy of the source calls, if the source tells all that it has."""
+    told = [getattr(source, name, None) for name in ("policies", "endpoints")]
+    policies = [
+        policy
+        for held in told
+        if isinstance(held, Mapping)
+        for policy in cast("Mapping[str, Policy]", held).values()
+    ]
+    if policies and recover is not None and not isinstance(recover, Recoveries):
+        called = (clause.recovery for policy in policies for clause in policy.clauses)
+        Recoveries(recover).check(name for name in called if name is not None)
+
+
 def _settings(options: Options, policy: Policy) -> Settings:
     return bind(policy, **options).settings
 
@@ -100,5 +116,5 @@ def shared(options: Options) -> Options:
     """Return options with which several bindings share their recoveries and their store."""
     store, recover = options.get("store"), options.get("recover")
     if not isinstance(recover, Recoveries):
-        recover = Recoveries(recover or {})
+        recover = Recoveries({} if recover is None else recover)
     return {**options, "store": MemoryStore() if store is None else store, "recover": recover}

@@ -22,7 +22,8 @@ from bide.policy.policy import Policy
 P = ParamSpec("P")
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
-_ASKED: Final = ("slot", "give_back", "window", "observe", "aslot", "awindow")
+_CLOCK: Final = ("monotonic", "time", "sleep", "asleep")
+_STORE: Final = ("slot", "give_back", "window", "observe", "aslot", "awindow")
 
 
 class Runtime:
@@ -92,12 +93,13 @@ def bind(
             the same `Recoveries`.
 
     Raises:
-        PolicyError: the policy is unbounded, or says what is not available yet; a listener is no plain callable; an
+        PolicyError: the policy is unbounded, or says what is not available yet; an option is not what it takes; an
             action is no callable, or no rule calls it.
     """
     policy.check()
-    for listener in listeners or ():
-        _check(listener)
+    _check_listeners(listeners)
+    if name is not None and (not isinstance(name, str) or not name):
+        raise PolicyError(f"name takes a text; got {name!r:.60}")
     if policy.limits.not_available:
         raise PolicyError(
             f".{policy.limits.not_available[0]}(...) is not available yet: it parses, prints and compares, but nothing runs it"
@@ -105,12 +107,14 @@ def bind(
     return Runtime(
         Settings(
             policy,
-            SYSTEM_CLOCK if clock is None else clock,
-            SYSTEM_RANDOM if rng is None else rng,
+            SYSTEM_CLOCK if clock is None else _having(clock, "clock", "bide.testing.VirtualClock()", _CLOCK),
+            SYSTEM_RANDOM if rng is None else _having(rng, "rng", "random.Random(7)", ("random",)),
             events.default_listeners if listeners is None else listeners,
             name,
-            recover if isinstance(recover, Recoveries) else _recoveries(policy, recover or {}),
-            MemoryStore() if store is None else _store(store),
+            recover
+            if isinstance(recover, Recoveries)
+            else _recoveries(policy, {} if recover is None else recover),
+            MemoryStore() if store is None else _having(store, "store", "bide.MemoryStore()", _STORE),
         )
     )
 
@@ -121,20 +125,24 @@ def _recoveries(policy: Policy, actions: Mapping[str, Action]) -> Recoveries:
     return recoveries
 
 
-def _store(store: Any) -> Store:
-    missing = [name for name in _ASKED if not callable(getattr(store, name, None))]
-    if missing:
-        raise PolicyError(
-            f"a store has {', '.join(f'{name}()' for name in _ASKED)}, as bide.MemoryStore has; got {store!r:.60}, "
-            f"without {missing[0]}()"
-        )
-    return cast("Store", store)
+def _having(value: T, option: str, such_as: str, methods: Sequence[str]) -> T:
+    """Return what an option was given, if it has the methods that will be called; a class has them only once it is made."""
+    missing = [name for name in methods if not callable(getattr(value, name, None))]
+    if missing or isinstance(value, type):
+        without = f", without {missing[0]}()" if missing else ", a class: make one"
+        raise PolicyError(f"{option} takes an object such as {such_as}; got {value!r:.60}{without}")
+    return value
 
 
-def _check(listener: Any) -> None:
-    if not callable(listener):
-        raise PolicyError(f"a listener is a callable of one event; got {listener!r:.60}")
-    if is_coroutine_function(listener):
-        raise PolicyError(
-            f"{listener!r:.60} is a coroutine function, and nobody would await it: a listener is a plain one"
-        )
+def _check_listeners(listeners: Any) -> None:
+    if listeners is None:
+        return
+    if not isinstance(listeners, (list, tuple)):
+        raise PolicyError(f"listeners takes a list of callables of one event; got {listeners!r:.60}")
+    for listener in cast("Sequence[object]", listeners):
+        if not callable(listener):
+            raise PolicyError(f"a listener is a callable of one event; got {listener!r:.60}")
+        if is_coroutine_function(listener):
+            raise PolicyError(
+                f"{listener!r:.60} is a coroutine function, and nobody would await it: a listener is a plain one"
+            )

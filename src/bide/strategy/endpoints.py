@@ -330,7 +330,12 @@ class Routes:
     rows: Rows = attrs.field(converter=_all_rows)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Routes, ({pattern.text: policy for pattern, policy in self.rows},)
+        return Routes, (self.policies,)
+
+    @property
+    def policies(self) -> dict[str, Policy]:
+        """The policies by their patterns, the most specific first. A new dict each time."""
+        return {pattern.text: policy for pattern, policy in self.rows}
 
     def policy_for(self, method: str, url: str) -> Policy:
         """Return the policy for a request; `url` may be absolute or a path."""

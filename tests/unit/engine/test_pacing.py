@@ -334,7 +334,9 @@ def test_a_part_of_the_path_that_nothing_names_is_refused_with_advice(clock):
 
 @pytest.mark.parametrize("store", [object(), {}, "redis://"])
 def test_what_is_no_store_is_refused(store):
-    with pytest.raises(PolicyError, match=r"a store has slot\(\), give_back\(\), .*, without slot\(\)"):
+    with pytest.raises(
+        PolicyError, match=r"store takes an object such as bide\.MemoryStore\(\); got .*, without slot\(\)"
+    ):
         PACED.bind(store=store)
 
 

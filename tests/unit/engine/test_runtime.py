@@ -8,9 +8,9 @@ import random
 
 import pytest
 
-from bide import GaveUp, PolicyError, readers, retry_on
+from bide import GaveUp, MemoryStore, PolicyError, readers, retry_on
 from bide.engine import events
-from bide.testing import Draws, Scripted
+from bide.testing import Draws, Scripted, VirtualClock
 
 
 def test_a_name_is_given_by_bind_else_by_the_policy_else_by_the_function(bound, told):
@@ -159,3 +159,30 @@ def test_a_response_of_an_asynchronous_client_is_let_go_before_the_wait(clock):
     assert asyncio.run(retry_on(503).fixed(9).bind(clock=clock).acall(ask)).status == 200
     assert released == [(503, 0)]
     assert clock.sleeps == [9]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            {"clock": 1},
+            r"clock takes an object such as bide\.testing\.VirtualClock\(\); got 1, without monotonic\(\)",
+        ),
+        ({"clock": VirtualClock}, "clock takes .* a class: make one"),
+        ({"rng": 1}, r"rng takes an object such as random\.Random\(7\); got 1, without random\(\)"),
+        ({"store": MemoryStore}, "store takes .* a class: make one"),
+        ({"name": 7}, "name takes a text; got 7"),
+        ({"name": ""}, "name takes a text; got ''"),
+        (
+            {"listeners": print},
+            "listeners takes a list of callables of one event; got <built-in function print>",
+        ),
+        ({"listeners": 7}, "listeners takes a list"),
+        ({"listeners": [7]}, "a listener is a callable of one event; got 7"),
+        ({"recover": []}, "recover takes actions by name"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_an_option_that_is_not_what_it_takes_is_refused_at_once(options, said):
+    with pytest.raises(PolicyError, match=said):
+        retry_on(OSError).bind(**options)
