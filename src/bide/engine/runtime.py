@@ -22,7 +22,7 @@ from bide.policy.policy import Policy
 P = ParamSpec("P")
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
-_CLOCK: Final = ("monotonic", "time", "sleep", "asleep")
+_CLOCK: Final = ("monotonic", "time")  # which of its two ways to sleep is needed, the call tells
 _STORE: Final = ("slot", "give_back", "window", "observe", "aslot", "awindow")
 
 

@@ -14,7 +14,9 @@ BIDE = f"{shlex.quote(sys.executable)} -m bide.cli"
 
 def shell(command, **env):
     """What a shell makes of a command, whose streams may be anything."""
-    ours = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    # Coverage of a program whose files take no more would have a complaint of its own.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    ours = {name: value for name, value in kept.items() if name != "COLUMNS"}
     env = ours | {"NO_PROXY": "*", "PYTHONDONTWRITEBYTECODE": "1"} | env
     return subprocess.run(
         ["/bin/sh", "-c", command], capture_output=True, text=True, check=False, env=env, timeout=60

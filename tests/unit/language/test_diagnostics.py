@@ -179,7 +179,7 @@ ERRORS = [
     ("retry_on(503).max(forever)", "forever needs a deadline: add .within(10m)", 1, 26),
     ("Policy()", "Policy() takes one policy", 1, 8),
     ("Policy(x=1)", "Policy() takes one policy", 1, 11),
-    ("Policy(retry_on(503).within(1s).timeout(5s))", "Policy() takes rules", 1, 44),
+    ("Policy(retry_on(503).within(1s).timeout(5s))", "this is a policy already", 1, 44),
     ("foo", "'foo' is no policy", 1, 3),
     ("5xx", "a policy begins with a rule, such as retry_on(503)", 1, 3),
     ("5xx .max(3)", "a policy begins with a rule, such as retry_on(503)", 1, 3),

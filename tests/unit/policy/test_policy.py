@@ -42,10 +42,17 @@ def test_a_policy_of_nothing_is_refused():
 
 
 @pytest.mark.parametrize(
-    "value", [503, None, "retry_on(503)", A.within(3) | B.timeout(5), (A | B).attempts(3)]
+    ("value", "said"),
+    [
+        *[
+            (value, r"Policy\(\) takes rules, such as retry_on\(503\)")
+            for value in (503, None, "retry_on(503)")
+        ],
+        *[(value, "this is a policy already") for value in (A.within(3) | B.timeout(5), (A | B).attempts(3))],
+    ],
 )
-def test_a_policy_is_made_of_rules(value):
-    with pytest.raises(PolicyError, match=r"Policy\(\) takes rules, such as retry_on\(503\)"):
+def test_a_policy_is_made_of_rules(value, said):
+    with pytest.raises(PolicyError, match=said):
         Policy(value)
 
 
