@@ -40,7 +40,9 @@ def clients_highest(session: nox.Session) -> None:
 def fifth_client(session: nox.Session) -> None:
     """The worked example of docs/how-to/write-an-adapter.md, where none of the four clients is installed."""
     session.install("-c", "constraints.txt", "-e", ".", "urllib3", "pytest", "hypothesis", "sybil", "h11")
-    session.run("python", "-m", "pytest", "tests/conformance/test_fifth_client.py", "docs/how-to/write-an-adapter.md")
+    session.run(
+        "python", "-m", "pytest", "tests/conformance/test_fifth_client.py", "docs/how-to/write-an-adapter.md"
+    )
 
 
 @nox.session(python=PYTHONS)

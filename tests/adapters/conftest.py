@@ -244,6 +244,12 @@ def seam(request):
     return request.param
 
 
+@pytest.fixture(params=WAYS)
+def turn_kit(request):
+    """Every way at one of the two seams, and each seam with every backend: for what takes long to see."""
+    return Kit(*WAYS[request.param], seam=["transport", "client"][list(WAYS).index(request.param) % 2])
+
+
 @pytest.fixture
 def clock():
     return VirtualClock()

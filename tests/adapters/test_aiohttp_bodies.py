@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import attrs
 import pytest
+from packaging.version import Version
 
 from bide import code, history, network, retry_on
 from bide.adapters import http
@@ -423,6 +424,7 @@ async def test_the_caller_reads_all_of_a_body_that_is_too_long_for_rules(kit, se
         assert await READ[how](response) == body
 
 
+UNPACKS_ALL = Version(aiohttp.__version__) < Version("3.14.1")  # before anybody can look at the beginning
 NO_MATCH = {
     "a bomb": ("gzip", gzip.compress(LATER[:-1] + b" " * 50_000_000 + b"}")),
     "too long": ("identity", LATER.ljust(65_537)),
@@ -438,7 +440,7 @@ async def test_a_body_that_cannot_be_read_as_json_matches_nothing(kit, server, w
     server.on("/f", steps.respond(400, {"Content-Encoding": coding}, body))
     async with kit.session(PEEKS, read_body=False) as session, session.get(server.url + "/f") as response:
         assert history(response) is None
-        assert response.content.total_bytes < 2_000_000
+        assert (response.content.total_bytes > 2_000_000) == (what == "a bomb" and UNPACKS_ALL)
     assert len(server.requests) == 1
 
 

@@ -53,29 +53,33 @@ async def test_a_body_of_just_64_kib_is_drained(kit, server, clock):
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])
-async def test_a_large_body_is_closed_and_a_pool_of_one_goes_on(kit, server, clock, framing):
+async def test_a_large_body_is_closed_and_a_pool_of_one_goes_on(turn_kit, server, clock, framing):
     error = steps.respond(503, body=BIG if framing == "length" else BIG[:200_000], framing=framing)
-    response = await got(kit, server, clock, error, OK)
+    response = await got(turn_kit, server, clock, error, OK)
     assert response.text == "done"
     assert server.connections == 2
 
 
-async def test_an_endless_body_is_closed_not_read(kit, server, clock):
-    response = await got(kit, server, clock, steps.endless(status=503), steps.endless(b".", status=503), OK)
+async def test_an_endless_body_is_closed_not_read(turn_kit, server, clock):
+    response = await got(
+        turn_kit, server, clock, steps.endless(status=503), steps.endless(b".", status=503), OK
+    )
     assert response.text == "done"
     assert server.connections == 3
 
 
-async def test_a_body_that_stalls_is_closed_after_the_clients_own_patience(kit, server, clock):
+async def test_a_body_that_stalls_is_closed_after_the_clients_own_patience(turn_kit, server, clock):
     stalling = steps.trickle(b"ab", pause=0.3, status=503)
-    response = await got(kit, server, clock, stalling, OK, timeout=0.1)
+    response = await got(turn_kit, server, clock, stalling, OK, timeout=0.1)
     assert response.text == "done"
     assert server.connections == 1 + len(clock.sleeps)  # more than two, where even the answer is too slow
 
 
-async def test_a_body_that_never_stalls_long_enough_to_time_out_is_closed_all_the_same(kit, server, clock):
+async def test_a_body_that_never_stalls_long_enough_to_time_out_is_closed_all_the_same(
+    turn_kit, server, clock
+):
     dribbling = steps.trickle(b"a" * 100, pause=0.02, status=503)
-    response = await got(kit, server, clock, dribbling, OK, timeout=0.1)
+    response = await got(turn_kit, server, clock, dribbling, OK, timeout=0.1)
     assert response.text == "done"
     assert server.connections == 1 + len(clock.sleeps)  # read to its end, one would have served again
 
@@ -269,13 +273,13 @@ async def test_eight_threads_share_a_client(sync_kit, server):
     assert len(server.requests) == 8 * (5 + 2)
 
 
-async def test_two_hundred_calls_with_retries_leave_nothing_open(kit, server, clock):
+async def test_two_hundred_calls_with_retries_leave_nothing_open(turn_kit, server, clock):
     whole = b"HTTP/1.1 %d X\r\nContent-Length: 4\r\n\r\nbody"
     answers = (steps.raw(whole % 503, ending="keep"), steps.drop(), steps.raw(whole % 200, ending="keep"))
     server.on("/f", lambda seen: answers[seen.ordinal % 3])
-    async with kit.client(POLICY, clock=clock) as client:
+    async with turn_kit.client(POLICY, clock=clock) as client:
         for _ in range(200):
             assert (await client.get(server.url + "/f")).text == "body"
-    await kit.waited(server.wait_until_idle)
+    await turn_kit.waited(server.wait_until_idle)
     assert server.open_connections == 0
     assert len(server.requests) == 600

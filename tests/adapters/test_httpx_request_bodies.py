@@ -7,6 +7,7 @@ import tempfile
 import anyio
 import attrs
 import pytest
+from packaging.version import Version
 
 from bide import history, network, retry_on
 from bide.testing import steps
@@ -80,15 +81,16 @@ async def test_a_file_is_sent_again_from_its_beginning(sync_kit, server, clock):
     assert [seen.body for seen in server.requests] == [b"abcdef"] * 3
 
 
+def announces_a_whole_file(module):
+    """Whether a client takes the length of a whole file for that of what is left of it."""
+    return module.__name__ == "httpx" or Version(module.__version__) < Version("2.13.1")
+
+
 async def test_a_file_is_sent_again_from_where_it_stood(sync_kit, server, clock):
     file = io.BytesIO(b"XXabcdef")
     file.seek(2)
-    if (
-        sync_kit.module.__name__ == "httpx"
-    ):  # it announces the length of the whole file: say the length yourself
-        await posted(sync_kit, server, clock, content=file, headers={"Content-Length": "6"})
-    else:
-        await posted(sync_kit, server, clock, content=file)
+    own = {"Content-Length": "6"} if announces_a_whole_file(sync_kit.module) else {}
+    await posted(sync_kit, server, clock, content=file, headers=own)
     assert [seen.body for seen in server.requests] == [b"abcdef"] * 3
 
 

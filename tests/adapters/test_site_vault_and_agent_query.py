@@ -14,7 +14,8 @@ from bide.adapters.httpx import install
 from bide.testing import FaultServer, VirtualClock, steps
 
 MANY = 100
-LIMITS = httpx.Limits(max_connections=MANY)
+# None idle: a pool of httpx compares each idle connection with all others, at each request.
+LIMITS = httpx.Limits(max_connections=MANY, max_keepalive_connections=0)
 EXPIRED = steps.json(401, {"error": "The JWT has expired", "code": "TOKEN_EXPIRED", "statusCode": 401})
 
 

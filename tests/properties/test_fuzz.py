@@ -83,7 +83,7 @@ def looked_at(error, lines):
 
 
 @pytest.mark.parametrize(
-    ("make", "count"), [(from_bytes, 50_000), (of_characters, 50_000), (of_words, 60_000), (mutated, 60_000)]
+    ("make", "count"), [(from_bytes, 25_000), (of_characters, 25_000), (of_words, 30_000), (mutated, 30_000)]
 )
 def test_nothing_but_a_policy_or_a_syntax_error_comes_of_any_text(make, count):
     draw = random.Random(f"{SEED} {make.__name__}")

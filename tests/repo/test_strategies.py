@@ -5,8 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import bide
+from bide.cli.commands import commands
 
 FOLDER = Path(__file__).resolve().parents[2] / "strategies"
 FILES = sorted(FOLDER.glob("*.toml"))
@@ -35,11 +37,6 @@ resolution = "Come back later."
 """
 
 
-def check(path):
-    command = [str(Path(sys.executable).with_name("bide")), "check", str(path)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 def test_the_folder_holds_strategies_and_their_schema_and_nothing_else():
     assert FILES
     assert [path.name for path in FOLDER.iterdir() if path not in FILES] == ["schema.json"]
@@ -52,13 +49,14 @@ def test_it_loads_under_its_own_name(path):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_its_catalogue_is_true(path):
-    done = check(path)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = CliRunner().invoke(commands, ["check", str(path)], prog_name="bide", catch_exceptions=False)
+    assert done.exit_code == 0, done.output
 
 
-def test_a_catalogue_that_lies_is_caught(tmp_path):
+def test_a_catalogue_that_lies_is_caught_by_the_program(tmp_path):
     path = tmp_path / "wrong.toml"
     path.write_text(WRONG, "utf-8")
-    done = check(path)
+    program = Path(sys.executable).with_name("bide")
+    done = subprocess.run([program, "check", path], capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "down" in done.stdout + done.stderr

@@ -49,7 +49,7 @@ async def test_what_is_under_way_on_the_connection_of_a_misdirected_request_goes
     assert [seen.connection for seen in server.requests] == [1, 1, 2, 2]
 
 
-@pytest.mark.parametrize("announced", [True, False])
+@pytest.mark.parametrize(("pooled", "announced"), [(100, True), (1, False)], indirect=["pooled"])
 async def test_long_rejected_bodies_do_not_fill_a_window_for_good(pooled, server, announced):
     """The clients' connections have room for 16 MiB that nobody has read."""
     size = 2**20
@@ -67,7 +67,7 @@ async def test_a_rejected_body_that_stalls_does_not_end_what_others_have_under_w
     """A read timeout ends every request of a connection, so that draining must not have one of its own."""
 
     def slowly(link, stream):
-        time.sleep(0.8)  # longer than a rejected response is drained
+        time.sleep(0.6)  # longer than a rejected response is drained
         OK(link, stream)
 
     server.on("/warm", OK).on("/a", steps.begin(503, b"la"), OK).on("/b", slowly)

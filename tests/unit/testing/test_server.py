@@ -223,6 +223,32 @@ def test_a_stall_ends_when_the_client_goes_away(server, hold):
     server.wait_until_idle()
 
 
+def test_a_slow_answer_ends_when_the_client_goes_away(server):
+    server.on("/a", steps.trickle(b"ab", pause=3600))
+    with connect(server) as sock:
+        sock.sendall(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n")
+        while not sock.recv(65536).endswith(b"a"):
+            pass
+    server.wait_until_idle()
+
+
+def test_after_a_slow_answer_the_next_request_is_answered_at_once(server, client):
+    server.on("/a", steps.trickle(b"a", pause=3600))
+    assert [client.get(server.url + "/a").text for _ in range(2)] == ["a", "a"]
+    assert server.connections == 1
+
+
+def test_what_is_said_during_a_slow_answer_is_heard_after_it(server):
+    server.on("/a", steps.trickle(b"ab", pause=0.05))
+    with connect(server) as sock:
+        sock.sendall(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n")
+        while not sock.recv(65536).endswith(b"a"):
+            pass
+        sock.sendall(b"GET /b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        rest = read_all(sock)
+    assert rest.startswith(b"bHTTP/1.1 404")
+
+
 def test_an_endless_body_ends_when_the_client_has_enough(server, client):
     server.on("/a", steps.endless())
     read = 0
