@@ -1,27 +1,32 @@
 # Needs python3 (3.11 or newer, with venv) and make. Everything else goes into .venv, by uv when it is on the PATH.
 #
-#   make         the demo                     make cover   the tests, and every branch of the pure storeys
-#   make test    every test                   make bench   the benchmarks
-#   make check   format, lint, types          make soak    the tests that run for minutes
+#   make         the demo                     make cover   the tests of the pure storeys, which take their every branch
+#   make test    every test                   make rest    the tests that `make cover` leaves out
+#   make check   format, lint, types          make bench   the benchmarks
+#   make clean   away with what was made      make soak    the tests that run for minutes
 #
 # Tests of a file stay on one worker: the examples of a page go on from one another. ARGS goes to pytest: make test ARGS="-k deadline". PYTHON chooses the interpreter: make PYTHON=python3.12.
 
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST := -m pytest -n auto --dist loadfile
+
+# Under coverage, tests take twice as long: only those run so that must take every branch by themselves.
 PURE := src/bide/policy/*,src/bide/language/*,src/bide/engine/*
+PURE_TESTS := tests/unit/policy tests/unit/language tests/unit/engine tests/scenarios tests/properties
 
 # Kept, bytecode makes the tests that start processes twice as fast, and every session begin sooner.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check cover bench soak clean
+.PHONY: demo test check cover rest bench soak clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.demo
 	@$(BIN)/bide demo
 
 test: .venv/.test
-	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	@$(BIN)/python $(PYTEST) $(ARGS)
 
 check: .venv/.test
 	$(BIN)/ruff format --check
@@ -31,9 +36,12 @@ check: .venv/.test
 
 cover: .venv/.test
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -n auto --dist loadfile $(ARGS)
+	@$(BIN)/coverage run $(PYTEST) $(PURE_TESTS) $(ARGS)
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report --include='$(PURE)' --fail-under=100
+
+rest: .venv/.test
+	@$(BIN)/python $(PYTEST) $(PURE_TESTS:%=--ignore=%) $(ARGS)
 
 bench: .venv/.test
 	@set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file; done

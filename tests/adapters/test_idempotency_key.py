@@ -180,6 +180,8 @@ def test_a_redirect_goes_on_with_the_same_key(send, server, status):
     assert [seen.path for seen in server.requests] == ["/f", "/f", "/g", "/h", "/h"]
     assert len(set(keys(server))) == 1
     assert keys(server)[0] is not None
+    del response
+    gc.collect()  # requests before 2.34 puts a redirect's response into a circle with itself
 
 
 def test_the_call_after_a_redirect_has_a_new_key(send, server):

@@ -2,13 +2,18 @@
 
 import json
 import sys
+from importlib.metadata import version
 
 import attrs
 import pytest
 from click.testing import CliRunner
+from packaging.version import Version
 
 from bide.cli.commands import commands
 from bide.testing import FaultServer, VirtualClock
+
+# Before 8.2, a runner writes stderr to stdout unless it is told otherwise.
+RUNNER = CliRunner(**({"mix_stderr": False} if Version(version("click")) < Version("8.2") else {}))
 
 
 @attrs.frozen
@@ -29,7 +34,7 @@ def run(monkeypatch):
     monkeypatch.delenv("COLUMNS", raising=False)  # a test runner's own width is none of the command's
 
     def run(*args):
-        done = CliRunner().invoke(commands, [str(arg) for arg in args], prog_name="bide")
+        done = RUNNER.invoke(commands, [str(arg) for arg in args], prog_name="bide")
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         return Done(done.exit_code, done.stdout, done.stderr)
 
