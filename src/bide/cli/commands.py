@@ -85,8 +85,9 @@ def _complaining(ctx: click.Context) -> Generator[None]:
             raise
         with suppress(OSError):
             show(err(), f"the system says: {error.strerror or error}")
-        with suppress(OSError):
-            sys.stdout.close()  # or Python would try once more to write what is left, and complain of it
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):
+                stream.close()  # or Python would try once more to write what is left, and complain of it
         raise click.exceptions.Exit(2) from None
 
 

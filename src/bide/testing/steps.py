@@ -171,7 +171,7 @@ def trickle(
     headers: Headers = (),
     framing: Framing = "length",
 ) -> Step:
-    """Answer correctly, one byte of the body at a time, with `pause` real seconds between them."""
+    """Answer correctly, one byte of the body at a time, `pause` real seconds between them, until the client goes away."""
     return attrs.evolve(respond(status, headers, body, framing=framing), pause=pause)
 
 

@@ -17,6 +17,7 @@ def shell(command, **env):
     # Coverage of a program whose files take no more would have a complaint of its own.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     ours = {name: value for name, value in kept.items() if name != "COLUMNS"}
+    ours.pop("PYTHONUNBUFFERED", None)  # what is left in a buffer is tried once more at the end
     env = ours | {"NO_PROXY": "*", "PYTHONDONTWRITEBYTECODE": "1"} | env
     return subprocess.run(
         ["/bin/sh", "-c", command], capture_output=True, text=True, check=False, env=env, timeout=60
