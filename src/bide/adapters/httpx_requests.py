@@ -80,7 +80,8 @@ def key_over_redirects(header: str | None, request: Any) -> str | None:
     made_for, made = request.extensions.get(_KEPT_KEY, (None, key))
     if made_for is not None and made_for() is not request:
         key = made
-    request.extensions[_KEPT_KEY] = ref(request), key
+    # Not in place: httpx before 0.28 lets requests share their extensions.
+    request.extensions = {**request.extensions, _KEPT_KEY: (ref(request), key)}
     return key
 
 
