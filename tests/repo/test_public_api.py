@@ -4,10 +4,12 @@ The public names, and how they are called, stand in public_api.txt, so that a ch
 After a change that is meant: `python tests/repo/test_public_api.py --write`.
 """
 
+import enum
 import importlib
 import inspect
 import re
 import sys
+import typing
 from pathlib import Path
 
 FILE = Path(__file__).with_name("public_api.txt")
@@ -43,8 +45,8 @@ def called(thing):
     Types are left to tests/typing: their text differs between versions of Python.
     """
     thing = getattr(thing, "__func__", thing)  # classmethod, staticmethod
-    if not callable(thing):
-        return ""
+    if not callable(thing) or isinstance(thing, enum.EnumType) or typing.get_origin(thing):
+        return ""  # of an enumeration, and of a type such as Callable[..., None], each Python tells other parameters
     try:
         signature = inspect.signature(thing)
     except (TypeError, ValueError):
