@@ -21,6 +21,7 @@ from bide.engine.deadline import Deadline, forget
 from bide.engine.nesting import tick
 from bide.engine.timeouts import AttemptTimeout, bounded
 from bide.engine.told import told_of_fault
+from bide.fleet.forking import lock_across_forks
 from bide.policy.errors import PolicyError
 
 Action = Callable[[], Any]
@@ -31,12 +32,8 @@ _WAITS_FOR_ITSELF: Final = (
     "function or client that does not call it, and in coroutines no plain function that does"
 )
 _BROKEN_OFF: Final = "the recovery was cancelled, and not by its caller"
-_LOCK: Final = threading.Lock()
+_LOCK: Final = lock_across_forks()
 """Held for a few steps by whoever joins or ends a run; one for all of them, since runs may wait for one another."""
-with suppress(AttributeError):  # not on Windows
-    os.register_at_fork(
-        before=_LOCK.acquire, after_in_child=_LOCK.release, after_in_parent=_LOCK.release
-    )  # a child must not inherit it held
 
 
 @attrs.frozen(eq=False)

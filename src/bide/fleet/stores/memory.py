@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections import deque
-from contextlib import suppress
 from heapq import heappop, heappush
 from typing import Final
 
 import attrs
 
+from bide.fleet.forking import lock_across_forks
 from bide.fleet.store import Window
 
 _SWEPT_EVERY: Final = 1024
 """New keys after which those that no longer hold anybody back are let go."""
 _SAME_WINDOW: Final = 1.5
 """Seconds by which resets of one window may differ, told in whole seconds as they are."""
-_LOCK: Final = threading.Lock()
+_LOCK: Final = lock_across_forks()
 """One for all stores: it is held for a few steps only."""
-with suppress(AttributeError):  # not on Windows
-    os.register_at_fork(
-        before=_LOCK.acquire, after_in_child=_LOCK.release, after_in_parent=_LOCK.release
-    )  # a child must not inherit it held
 
 
 @attrs.define(eq=False)
