@@ -94,6 +94,29 @@ def begin(status, body):
     return act
 
 
+class Halves:
+    """Bodies in two pieces, of one connection: `first` sends the one, and `rest` the other on every stream left open."""
+
+    def __init__(self, one, other):
+        self._one, self._other = one, other
+        self._open = []
+
+    def first(self, link, stream):
+        begin(200, self._one)(link, stream)
+        self._open.append(stream)
+
+    def rest(self, then):
+        """Send what is missing, and then do this about the request that has come."""
+
+        def act(link, stream):
+            for begun in self._open:
+                link.body(begun, self._other)
+            self._open.clear()
+            then(link, stream)
+
+        return act
+
+
 def drop():
     """Close the connection without a word."""
 

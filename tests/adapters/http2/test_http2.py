@@ -10,12 +10,12 @@ import pytest
 from h2.errors import ErrorCodes
 
 from bide import code, history, network, retry_on, timeout, unsent
-from bide.testing import VirtualClock
 
 POLICY = retry_on(421, 429, 503, network).after_header("Retry-After").fixed(2)
 OK = steps.respond()
 LATER = steps.respond(503, body=b"later")
 MANY = 20
+TASKED = ["httpx-asyncio", "httpx-trio", "httpx2-asyncio", "httpx2-trio"]
 
 # What a server can do to a stream that it may have worked on, and whether its connection goes on after that.
 FAULTS = {
@@ -193,46 +193,16 @@ async def test_a_success_comes_out_before_its_body_is_there(connect, server):
 # Many at once
 
 
-class InTurn(VirtualClock):
-    """
-    A clock on which threads that wait go on one by one: all have begun to wait, and what the one before sent is there.
-
-    The clients' own blocking HTTP/2 gives two threads that send in the same moment the same stream.
-    """
-
-    def __init__(self, server, threads):
-        super().__init__()
-        self._server = server
-        self._all = threading.Barrier(threads)
-
-    def sleep(self, seconds):
-        place = self._all.wait(5)
-        self._server.wait_for_arrivals(self._all.parties + place)
-        super().sleep(seconds)
-
-
-async def all_at_once(kit, server, function, arguments):
-    """Call for each argument, in tasks, or in threads begun one by one, and return the results in order."""
+async def all_at_once(function, arguments):
+    """Call for each argument, in tasks, and return the results in order."""
     results = [None] * len(arguments)
 
     async def one(index):
         results[index] = await function(arguments[index])
 
-    def one_in_a_thread(index):
-        with pytest.raises(StopIteration):
-            one(index).send(None)
-
-    if kit.is_async:
-        async with anyio.create_task_group() as group:
-            for index in range(len(arguments)):
-                group.start_soon(one, index)
-        return results
-    threads = [threading.Thread(target=one_in_a_thread, args=(index,)) for index in range(len(arguments))]
-    for index, thread in enumerate(threads):
-        thread.start()
-        server.wait_for_arrivals(index + 1)
-    for thread in threads:
-        thread.join()
+    async with anyio.create_task_group() as group:
+        for index in range(len(arguments)):
+            group.start_soon(one, index)
     return results
 
 
@@ -247,12 +217,17 @@ async def warm(connect, server, policy, **options):
         yield client
 
 
+in_tasks = pytest.mark.parametrize(
+    "kit", TASKED, indirect=True
+)  # blocking, the clients' HTTP/2 bears one thread
+
+
+@in_tasks
 @pytest.mark.parametrize("fault", ["503", "refused", "reset"])
-async def test_many_streams_of_one_connection_are_retried_each_by_itself(kit, connect, server, fault):
+async def test_many_streams_of_one_connection_are_retried_each_by_itself(connect, server, clock, fault):
     step = {"503": LATER, "refused": steps.refuse(), "reset": steps.reset(ErrorCodes.INTERNAL_ERROR)}[fault]
     names = [str(number) for number in range(MANY)]
-    clock = VirtualClock() if kit.is_async else InTurn(server, MANY)
-    async with warm(connect, server, POLICY, clock=clock) as client:
+    async with warm(connect, server, POLICY) as client:
         for name in names:
             server.on("/" + name, step, steps.respond(body=name.encode()))
         server.together = MANY  # no answer before all of them have come: they are under way together, twice
@@ -261,13 +236,14 @@ async def test_many_streams_of_one_connection_are_retried_each_by_itself(kit, co
             response = await client.request("PUT", f"{server.url}/{name}", content=name.encode())
             return response.text, history(response).attempts
 
-        assert await all_at_once(kit, server, put, names) == [(name, 2) for name in names]
+        assert await all_at_once(put, names) == [(name, 2) for name in names]
     assert {seen.connection for seen in server.requests} == {1}
     assert sorted(seen.body.decode() for seen in server.requests) == sorted(names * 2)
     assert clock.sleeps == [2.0] * MANY
 
 
-async def test_what_breaks_one_stream_does_not_touch_the_others(kit, connect, server, clock):
+@in_tasks
+async def test_what_breaks_half_of_the_streams_does_not_touch_the_others(kit, connect, server, clock):
     paths = ["/a", "/b"] * 5
     async with warm(connect, server, retry_on(unsent).fixed(2)) as client:
         server.on("/a", OK).on("/b", steps.reset(ErrorCodes.INTERNAL_ERROR))
@@ -279,24 +255,43 @@ async def test_what_breaks_one_stream_does_not_touch_the_others(kit, connect, se
             except kit.module.RemoteProtocolError as error:
                 return type(error).__name__
 
-        assert await all_at_once(kit, server, post, paths) == ["done", "RemoteProtocolError"] * 5
+        assert await all_at_once(post, paths) == ["done", "RemoteProtocolError"] * 5
         server.together = 1
         assert (await client.get(server.url + "/a")).text == "done"
     assert {seen.connection for seen in server.requests} == {1}
     assert clock.sleeps == []
 
 
-async def test_streams_that_a_connection_takes_with_it_are_each_repeated_on_the_next(kit, connect, server):
+async def test_what_breaks_one_stream_does_not_touch_those_that_are_open(kit, connect, server, clock):
+    halves = steps.Halves(b"first, ", b"second")
+    server.on("/a", halves.first).on("/rest", halves.rest(OK)).on(
+        "/b", steps.reset(ErrorCodes.INTERNAL_ERROR)
+    )
+    async with (
+        warm(connect, server, retry_on(unsent).fixed(2)) as client,
+        client.stream("GET", server.url + "/a") as one,
+        client.stream("POST", server.url + "/a") as other,
+    ):
+        with pytest.raises(kit.module.RemoteProtocolError):
+            await client.post(server.url + "/b", content=b"pay")
+        assert (await client.get(server.url + "/rest")).text == "done"
+        for response in (one, other):
+            assert b"".join(await client.chunks(response)) == b"first, second"
+    assert {seen.connection for seen in server.requests} == {1}
+    assert clock.sleeps == []
+
+
+@in_tasks
+async def test_streams_that_a_connection_takes_with_it_are_each_repeated_on_the_next(connect, server, clock):
     bodies = [b"1", b"2", b"3"]
-    clock = VirtualClock() if kit.is_async else InTurn(server, len(bodies))
-    async with warm(connect, server, POLICY, clock=clock) as client:
+    async with warm(connect, server, POLICY) as client:
         server.on("/f", steps.drop(), OK)
         server.together = len(bodies)
 
         async def put(body):
             return (await client.request("PUT", server.url + "/f", content=body)).text
 
-        assert await all_at_once(kit, server, put, bodies) == ["done"] * 3
+        assert await all_at_once(put, bodies) == ["done"] * 3
     assert [seen.connection for seen in server.requests] == [1, 2, 2, 2]
     assert sorted(seen.body for seen in server.requests[1:]) == bodies
     assert clock.sleeps == [2.0] * 3

@@ -1,9 +1,7 @@
 """Which connection of HTTP/2 the next attempt gets, and what it does to the other requests on the one before."""
 
-import threading
 import time
 
-import anyio
 import h2_server as steps
 import pytest
 
@@ -61,40 +59,21 @@ async def test_long_rejected_bodies_do_not_fill_a_window_for_good(pooled, server
             assert (await client.get(server.url + "/f")).text == "done"
 
 
-async def test_a_rejected_body_that_stalls_does_not_end_what_others_have_under_way(
-    kit, connect, server, clock
-):
+async def test_a_rejected_body_that_stalls_does_not_end_what_others_have_under_way(kit, connect, server):
     """A read timeout ends every request of a connection, so that draining must not have one of its own."""
+    halves = steps.Halves(b"first, ", b"second")
 
     def slowly(link, stream):
+        steps.begin(503, b"la")(link, stream)
+        link.flush()
         time.sleep(0.6)  # longer than a rejected response is drained
-        OK(link, stream)
+        halves.rest(steps.stall())(link, stream)
 
-    server.on("/warm", OK).on("/a", steps.begin(503, b"la"), OK).on("/b", slowly)
-    results = {}
-    async with connect(POLICY, timeout=kit.module.Timeout(5, read=2)) as client:
-        await client.get(server.url + "/warm")
-        server.arrived = 0
-
-        async def call(method, path):
-            results[path] = (await client.request(method, server.url + path)).text
-
-        def in_a_thread(method, path):
-            with pytest.raises(StopIteration):
-                call(method, path).send(None)
-
-        if kit.is_async:
-            async with anyio.create_task_group() as group:
-                group.start_soon(call, "GET", "/a")
-                await anyio.to_thread.run_sync(server.wait_for_arrivals, 1)
-                group.start_soon(call, "POST", "/b")
-        else:
-            threads = [
-                threading.Thread(target=in_a_thread, args=one) for one in (("GET", "/a"), ("POST", "/b"))
-            ]
-            for number, thread in enumerate(threads):
-                thread.start()
-                server.wait_for_arrivals(number + 1)
-            for thread in threads:
-                thread.join()
-    assert results == {"/a": "done", "/b": "done"}
+    server.on("/a", slowly, OK).on("/b", halves.first)
+    async with (
+        connect(POLICY, timeout=kit.module.Timeout(5, read=2)) as client,
+        client.stream("POST", server.url + "/b") as response,
+    ):
+        assert (await client.get(server.url + "/a")).text == "done"
+        assert b"".join(await client.chunks(response)) == b"first, second"
+    assert [seen.path for seen in server.requests] == ["/b", "/a", "/a"]
