@@ -8,6 +8,18 @@ nox.options.sessions = ["check", "tests"]
 PYTHONS = ["3.11", "3.12", "3.13"]
 CLIENT_TESTS = ["tests/adapters", "tests/conformance", "tests/pitfalls", "tests/scenarios", "tests/unit"]
 
+SDKS = [
+    "anthropic",
+    "azure-core",
+    "boto3",
+    "elasticsearch",
+    "google-api-core",
+    "grpcio",
+    "grpcio-status",
+    "openai",
+]
+SDKS += ["PyGithub", "slack-sdk", "stripe"]
+
 
 def install(session: nox.Session) -> None:
     session.install("-c", "constraints.txt", "-e", ".[test]")
@@ -43,6 +55,14 @@ def fifth_client(session: nox.Session) -> None:
     session.run(
         "python", "-m", "pytest", "tests/conformance/test_fifth_client.py", "docs/how-to/write-an-adapter.md"
     )
+
+
+@nox.session(python=PYTHONS[-1])
+def sdks(session: nox.Session) -> None:
+    """What the newest SDKs of docs/how-to/retry-an-sdk.md raise, which are installed nowhere else."""
+    session.install("-c", "constraints.txt", "-e", ".[test]")
+    session.install(*SDKS)
+    session.run("python", "-m", "pytest", "tests/sdks", "docs/how-to/retry-an-sdk.md")
 
 
 @nox.session(python=PYTHONS)

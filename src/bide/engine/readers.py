@@ -103,18 +103,24 @@ def _error_facts(error: BaseException, *, body: bool) -> Facts:
         return facts
     if _is_unreadable_answer(error):
         return {"network": True, "phase": "read"}
-    return _own_facts(error) | _request_facts(attribute(error, "request_info"))
+    if any(cls.__name__ == "RpcError" and cls.__module__.startswith("grpc") for cls in type(error).__mro__):
+        return _grpc_facts(error)
+    text = attribute(error, "http_body") if body else None  # Stripe's
+    own = {"body": text} if isinstance(text, str) else {}
+    return own | _own_facts(error) | _request_facts(attribute(error, "request_info"))
 
 
 def _own_facts(error: BaseException) -> Facts:
     """Read what an exception says of itself: status, headers, code, and the seconds after which to come back."""
     facts: Facts = {}
-    for name in ("status_code", "status", "code"):
+    for name in ("status_code", "status", "code", "http_status"):
         number = attribute(error, name)
-        if type(number) is int:
-            facts["status"] = number
+        if isinstance(number, int) and not isinstance(number, bool):
+            facts["status"] = int(number)  # it may be an HTTPStatus
             break
     headers = attribute(error, "headers")
+    if headers is None:
+        headers = attribute(attribute(error, "meta"), "headers")  # Elasticsearch's
     lines = [] if headers is None else _header_lines(headers)
     warns = type(error).__module__.startswith("aiohttp.")  # of `code`, its old name for the status
     code = None if warns else attribute(error, "code")
@@ -129,12 +135,24 @@ def _own_facts(error: BaseException) -> Facts:
     return facts
 
 
-def _header_lines(headers: Any) -> list[tuple[Any, Any]]:
+def _header_lines(headers: object) -> list[tuple[Any, Any]]:
     """Return the lines of what may be headers; an exception's attribute of that name may be anything."""
+    return _pairs(_told(headers, "items"))
+
+
+def _pairs(said: Any) -> list[tuple[Any, Any]]:
     try:
-        return [(name, value) for name, value in headers.items()]
+        return [(name, value) for name, value in said]
     except Exception:
         return []
+
+
+def _told(teller: object, method: str) -> Any:
+    """Return what a method without arguments tells; None where there is no such method, or it raises."""
+    try:
+        return getattr(teller, method)()
+    except Exception:
+        return None
 
 
 def _is_retry_after(name: Any) -> bool:
@@ -181,6 +199,17 @@ def _aws_facts(response: Mapping[str, Any]) -> Facts:
     if metadata:
         facts["status"] = metadata.get("HTTPStatusCode")
         facts["headers"] = metadata.get("HTTPHeaders") or {}
+    return facts
+
+
+def _grpc_facts(error: BaseException) -> Facts:
+    """Read what grpc tells by methods: the name of the code, and the trailers, which are headers that come last."""
+    facts: Facts = {}
+    name = attribute(_told(error, "code"), "name")
+    if isinstance(name, str):
+        facts["code"] = name
+    trailers = _pairs(_told(error, "trailing_metadata"))
+    facts["headers"] = [line for line in trailers if isinstance(line[1], str)]  # the others are binary
     return facts
 
 
@@ -238,8 +267,10 @@ register("httpx2", "Response", _HTTPX)
 register(
     "aiohttp", "ClientResponse", Reader(_aiohttp_facts, _aiohttp_body, lambda response: response.release())
 )
-register(
-    "urllib3",
-    "BaseHTTPResponse",
-    Reader(_urllib3_facts, _aiohttp_body, lambda response: response.release_conn()),
-)
+_URLLIB3: Final = Reader(_urllib3_facts, _aiohttp_body, lambda response: response.release_conn())
+for _module, _class in (
+    ("urllib3", "BaseHTTPResponse"),
+    ("urllib3", "HTTPResponse"),  # before 2.0, and of urllib3-future, which also goes by the name of urllib3
+    ("urllib3_future", "HTTPResponse"),
+):
+    register(_module, _class, _URLLIB3)

@@ -76,6 +76,10 @@ _TABLE: Final[dict[str, dict[str, Fault]]] = {
         "EndpointConnectionError": _CONNECT, "SSLError": _CERTIFICATE, "ProxyConnectionError": _READ,
         "ConnectionClosedError": _READ, "ResponseStreamingError": _BODY, "HTTPClientError": _UNKNOWN,
     },
+    "azure": {
+        "ServiceRequestTimeoutError": _CONNECT_TIMEOUT, "ServiceRequestError": _UNKNOWN,
+        "ServiceResponseTimeoutError": _READ_TIMEOUT, "ServiceResponseError": _READ, "IncompleteReadError": _BODY,
+    },
     "bide": {"AttemptTimeout": Fault("attempt", timed_out=True, network=True)},
     "h2": {"ProtocolError": NO_FAULT},
     "http": {"IncompleteRead": _BODY, "BadStatusLine": _READ},
@@ -103,8 +107,8 @@ def fault_of(error: BaseException) -> Fault:
     """
     fault = _named(error)
     if fault is None:
-        named = map(_named, _causes(error, explicit=True))
-        return next((found for found in named if found is not None), NO_FAULT)
+        known = (cause for cause in _causes(error, explicit=True) if _named(cause) is not None)
+        return next(map(fault_of, known), NO_FAULT)
     if fault in _WRAPPERS:
         for cause in _causes(error, explicit=False):
             deeper = _named(cause)
@@ -179,16 +183,16 @@ def _attribute(error: BaseException, name: str) -> object:
 
 
 def _causes(error: BaseException, *, explicit: bool) -> Iterator[BaseException]:
-    """Yield what an exception was raised from, nearest first; urllib3 and requests keep it in `reason` and `args`."""
+    """Yield what an exception was raised from, nearest first; some clients keep it in an attribute, or in `args`."""
     seen = {id(error)}
     current: BaseException | None = error
     for _ in range(_DEEPEST_CAUSE):
         if current is None:
             return
-        inner = _attribute(current, "reason")
+        kept = (_attribute(current, "reason"), _attribute(current, "inner_exception"))  # urllib3's, azure's
         first = current.args[0] if current.args else None
         hidden = current.__suppress_context__ or explicit
-        candidates = (current.__cause__, inner, first, None if hidden else current.__context__)
+        candidates = (current.__cause__, *kept, first, None if hidden else current.__context__)
         current = next((c for c in candidates if isinstance(c, BaseException) and id(c) not in seen), None)
         if current is not None:
             seen.add(id(current))

@@ -87,6 +87,13 @@ def test_an_error_of_the_users_is_a_fault_only_if_it_was_raised_from_one():
     assert fault_of(raised_from(ValueError(), cause=raised_from(ValueError(), cause=refused))).unsent
 
 
+def test_an_error_raised_from_a_wrapper_is_what_the_wrapper_wraps():
+    wrapper = raised_from(REQUESTS_CONNECTION(), cause=NEW_CONNECTION())
+    assert fault_of(raised_from(KeyError(), cause=wrapper)) == fault_of(NEW_CONNECTION())
+    certain = raised_from(REQUESTS_CONNECTION(), context=NEW_CONNECTION())
+    assert fault_of(raised_from(KeyError(), cause=certain)).unsent
+
+
 def test_a_suppressed_context_is_not_looked_at():
     error = REQUESTS_CONNECTION()
     error.__context__ = ConnectionRefusedError()
