@@ -78,6 +78,8 @@ class PoolCall(http.RequestCall):
         self.body, self.start, self.sent = body, None, False
         self.options, self.count_header = options, count_header
         self.reads_all = options.get("preload_content", True)
+        for hop in getattr(options.get("retries"), "history", ())[:1]:  # the first redirect of this call
+            self.first_url = hop.url
         with suppress(AttributeError, OSError, ValueError):  # no file, or one that cannot tell
             self.start = body.tell()
 

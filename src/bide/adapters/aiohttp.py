@@ -11,6 +11,7 @@ from math import inf
 from typing import Any, Final, Unpack
 
 import aiohttp
+import attrs
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.payload import AsyncIterablePayload, IOBasePayload, Payload
@@ -49,9 +50,20 @@ _GZIP: Final = b"\x1f\x8b"
 _EVENTS: Final = "text/event-stream"
 _FIRST_ERROR: Final = 400
 _FIRST_FINAL: Final = 200
-_SAME_METHOD: Final = frozenset({307, 308})
-_redirected: ContextVar[tuple[object, str] | None] = ContextVar("redirected", default=None)
-"""The timer and the key of a request that was redirected: the next hop is a new request, and has the same timer."""
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_WHERE_TO: Final = ("Location", "URI")
+
+
+@attrs.define
+class _Hop:
+    """What a request that is redirected leaves to the next, a new one that has the same timer: where it began, its key."""
+
+    timer: object
+    first_url: object
+    key: str | None = None
+
+
+_redirected: ContextVar[_Hop | None] = ContextVar("redirected", default=None)
 
 
 class RetriesExhausted(aiohttp.ClientConnectionError):  # says what happened
@@ -94,35 +106,39 @@ def retry_middleware(
 
     async def retry(request: aiohttp.ClientRequest, send: Send) -> aiohttp.ClientResponse:
         settings = selector.settings(request.method, request.url)
-        if settings is None:
-            return await send(request)
-        key = _key_of(request, header)
+        hop = _hop_of(request)
+        response = await (send(request) if settings is None else repeat(request, send, settings, hop))
+        if response.status in _REDIRECTS:
+            _redirected.set(hop)
+        return response
+
+    async def repeat(
+        request: aiohttp.ClientRequest, send: Send, settings: Settings, hop: _Hop
+    ) -> aiohttp.ClientResponse:
+        key = new_key(header, request.method, request.headers)
         if key is not None:
-            request.headers[str(header)] = key
+            request.headers[str(header)] = hop.key = hop.key or key
         call = MiddlewareCall(
             settings, request, header, selector, send, read_body=read_body, count_header=count_header
         )
+        call.first_url = hop.first_url
         try:
-            response = await aloop.run(call, call.send)
+            return await aloop.run(call, call.send)
         except _REPEATED as error:
             if call.is_silent_about(error):
                 raise
             raise RetriesExhausted(str(error)) from error
-        if key is not None and response.status in _SAME_METHOD:
-            _redirected.set((_timer_of(request), key))
-        return response
 
     return retry
 
 
-def _key_of(request: aiohttp.ClientRequest, header: str | None) -> str | None:
-    """Return the idempotency key that a request is to get: the key of what it is a redirect of, or a new one."""
-    key = new_key(header, request.method, request.headers)
-    if key is None:
-        return None
-    timer, left = _redirected.get() or (None, key)
+def _hop_of(request: aiohttp.ClientRequest) -> _Hop:
+    """Return what a request's redirect has left to it, or what it may leave itself."""
+    timer, left = _timer_of(request), _redirected.get()
+    if left is None:
+        return _Hop(timer, request.url)
     _redirected.set(None)
-    return left if timer is not None and timer is _timer_of(request) else key
+    return left if timer is not None and left.timer is timer else _Hop(timer, request.url)
 
 
 def _timer_of(request: aiohttp.ClientRequest) -> Any:
@@ -164,6 +180,8 @@ class MiddlewareCall(RequestCall):
 
     async def _make_ready(self) -> None:
         """Wait until nothing of the attempt before is being sent any more; put in what a recovery renewed; expect anew."""
+        if self._request.session.closed:
+            raise RuntimeError("the session was closed while this call waited for its next attempt")
         await self._request.close()
         self._request.headers.update(self.renewed_headers())
         if getattr(self._request, "_continue", None) is not None:
@@ -195,14 +213,18 @@ class MiddlewareCall(RequestCall):
             headers.extend((name, value) for value in own)
 
     async def _read(self, response: aiohttp.ClientResponse) -> None:
-        """Read what a rule asks about, and the whole of a body that no rule may reject."""
+        """Read what a rule asks about, and the whole of a body that no rule may reject and no redirect throws away."""
         status = response.status
         if status in NEW_CONNECTION and status in self.settings.statuses:
             _hang_up(self._request, response)
         if status in self.settings.body_statuses:
             self.peeked = await _peek(response, self.headers_of(response))
         wanted = self._read_body and status >= _FIRST_FINAL and response.content_type != _EVENTS
-        if wanted and (status < _FIRST_ERROR or status not in self.settings.statuses):
+        if (
+            wanted
+            and not _is_redirect(response)
+            and (status < _FIRST_ERROR or status not in self.settings.statuses)
+        ):
             await _read_whole(response)
 
     def failed(self, error: Exception) -> bool:
@@ -310,6 +332,11 @@ async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
         chunks.append(chunk)
         left -= len(chunk)
     return b"".join(chunks)
+
+
+def _is_redirect(response: aiohttp.ClientResponse) -> bool:
+    """Tell whether a session follows a response, whose body it then does not read."""
+    return response.status in _REDIRECTS and any(name in response.headers for name in _WHERE_TO)
 
 
 def _hang_up(request: aiohttp.ClientRequest, response: aiohttp.ClientResponse) -> None:

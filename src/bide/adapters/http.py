@@ -10,6 +10,7 @@ from functools import lru_cache
 from io import BytesIO, RawIOBase
 from math import inf
 from typing import Any, Final
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from bide.adapters.selecting import Options, Selector, Source
@@ -22,7 +23,7 @@ from bide.engine.readers import has_key
 from bide.engine.settings import Settings
 from bide.policy.errors import PolicyError, shown
 from bide.policy.outcome import IDEMPOTENT_METHODS, Outcome
-from bide.policy.params import is_token
+from bide.policy.params import is_token, one_header_name
 
 __all__ = [
     "DRAINED",
@@ -41,6 +42,7 @@ __all__ = [
     "key_header",
     "new_key",
     "read_ahead",
+    "same_origin",
     "shortened",
     "worth_draining",
 ]
@@ -57,20 +59,19 @@ KEY_HEADER: Final = "Idempotency-Key"
 _SHORTEST_TIMEOUT: Final = 0.001
 _GZIP: Final = b"\x1f\x8b"
 _AT_ONCE: Final = 16_384
+_PLAIN: Final = ("http", 80)
+_TLS: Final = ("https", 443)
+_PORTS: Final[dict[str, int]] = dict([_PLAIN, _TLS])
 
 
-def header_name(name: object) -> str | None:
+def header_name(name: object, option: str = "count_header") -> str | None:
     """
-    Return the name of a header as it was given, or None for None.
+    Return the name of a header as an option gave it, or None for None.
 
     Raises:
         PolicyError: it is no header name.
     """
-    if name is None:
-        return None
-    if not isinstance(name, str) or not is_token(name):
-        raise PolicyError(f"{name!r:.40} is no header name")
-    return name
+    return None if name is None else one_header_name(name, option)
 
 
 def key_header(option: object) -> str | None:
@@ -84,7 +85,7 @@ def key_header(option: object) -> str | None:
         return KEY_HEADER if option else None
     if not isinstance(option, str):
         raise PolicyError(f"idempotency_key takes True, False or the name of a header; got {shown(option)}")
-    return header_name(option)
+    return header_name(option, "idempotency_key")
 
 
 def new_key(header: str | None, method: str, headers: Iterable[str]) -> str | None:
@@ -110,10 +111,11 @@ class RequestCall(Call):
 
     `url` and `headers` are read when an outcome is asked about them, and not before. `key_header` is a header that
     counts as an idempotency key, beside the usual names. `peeked` is the beginning of a response's body, decoded, if
-    it was read ahead in this attempt: a subclass sets it, for responses in `settings.body_statuses`.
+    it was read ahead in this attempt: a subclass sets it, for responses in `settings.body_statuses`. `first_url` is where
+    the caller's own request went, of which this one is perhaps a redirect.
     """
 
-    __slots__ = ("_key_header", "_place", "_url", "headers", "method", "peeked")
+    __slots__ = ("_key_header", "_place", "_url", "first_url", "headers", "method", "peeked")
 
     def __init__(
         self,
@@ -128,7 +130,7 @@ class RequestCall(Call):
         super().__init__(settings, _named(method), started)
         self.since = tick()
         self.method = method
-        self._url = url
+        self._url = self.first_url = url
         self.headers: Any = headers
         self._key_header = key_header
         self._place = None if selector is None or settings.pacer is None else selector.place(method, url)
@@ -153,8 +155,11 @@ class RequestCall(Call):
         """
         Return the headers that the last recovery returned, for the request to be sent with from now on.
 
-        What else it may have returned, such as the whole answer of a token server, is none and goes nowhere.
+        What else it may have returned, such as the whole answer of a token server, is none and goes nowhere. Nor do
+        they go where a redirect has led the request away from the caller's origin.
         """
+        if self.renewed is None or not same_origin(self._url, self.first_url):
+            return {}
         items = getattr(self.renewed, "items", None)
         pairs: list[tuple[object, object]] = [] if items is None else list(items())
         headers = {name: value for name, value in pairs if isinstance(name, str) and isinstance(value, str)}
@@ -175,7 +180,10 @@ class RequestCall(Call):
 
     def worth_draining(self, response: Any) -> bool:
         """Tell whether reading a rejected response to its end may save its connection for the next attempt."""
-        return self.method == "HEAD" or worth_draining(self.status_of(response), self.headers_of(response))
+        status = self.status_of(response)
+        if self.method == "HEAD" and status not in NEW_CONNECTION:
+            return True  # whatever length it names, nothing follows
+        return worth_draining(status, self.headers_of(response))
 
     def release(self) -> None:
         response, self.rejected, self.peeked = self.rejected, None, None
@@ -226,6 +234,18 @@ class RequestCall(Call):
         """Return a client's timeout (None: it has none), shortened to what the policy allows an attempt begun now."""
         allowed = self.time_allowed()
         return seconds if allowed == inf else shortened(seconds, allowed)
+
+
+def same_origin(url: object, first: object) -> bool:
+    """Tell whether an address is of the origin of another, or of its host over TLS: what clients keep credentials for."""
+    here, there = _origin(url), _origin(first)
+    return here == there or (here[1] == there[1] and here[::2] == _TLS and there[::2] == _PLAIN)
+
+
+def _origin(url: object) -> tuple[str, str, int | None]:
+    """Return the scheme, the host and the port of an address."""
+    parts = urlsplit(str(url))
+    return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
 
 
 def _is_field(name: str, value: str) -> bool:

@@ -13,7 +13,7 @@ from bide.policy.policy import Policy
 
 __all__ = ["AsyncRetryTransport", "RetryTransport", "install"]
 
-ClientT = TypeVar("ClientT", httpx.Client, httpx.AsyncClient)
+ClientT = TypeVar("ClientT", bound="httpx.Client | httpx.AsyncClient")
 
 
 class _Replayed(httpx_bodies.Replayed, httpx.SyncByteStream):

@@ -13,7 +13,7 @@ from bide.policy.policy import Policy
 
 __all__ = ["AsyncRetryTransport", "RetryTransport", "install"]
 
-ClientT = TypeVar("ClientT", httpx2.Client, httpx2.AsyncClient)
+ClientT = TypeVar("ClientT", bound="httpx2.Client | httpx2.AsyncClient")
 
 
 class _Replayed(httpx_bodies.Replayed, httpx2.SyncByteStream):

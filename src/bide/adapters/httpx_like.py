@@ -10,7 +10,7 @@ from typing import Any, Self, Unpack
 from bide.adapters.http import Options, Selector, Source
 from bide.adapters.httpx_bodies import apeek, peek
 from bide.adapters.httpx_call import HttpxCall, Seam, shrunk
-from bide.adapters.httpx_requests import key_over_redirects
+from bide.adapters.httpx_requests import first_url, key_over_redirects, note_url
 from bide.engine import aloop, loop
 from bide.engine.deadline import around
 from bide.engine.nesting import tick
@@ -50,12 +50,13 @@ class Transport(Seam):
             PolicyError: not a policy; or one that is unbounded, or asks for what is not available yet; not a
                 transport; not the name of a header.
         """
-        if transport is not None and not callable(getattr(transport, self.sends_by, None)):
+        if transport is not None and not _can(transport, self.sends_by):
             raise PolicyError(
                 f"{type(self).__name__} wraps what has {self.sends_by}(); got {class_of(transport)}"
             )
         super().__init__(policy, count_header=count_header, idempotency_key=idempotency_key, **options)
         self.inner = self._default() if transport is None else transport
+        self.closings = 0
         self._plain_body = self.module.ByteStream
 
     @abstractmethod
@@ -82,6 +83,8 @@ class SyncTransport(Transport):
     def handle_request(self, request: Any) -> Any:
         """Return the response to a request, after as many attempts as the policy makes."""
         settings = self.selector.settings(request.method, request.url)
+        if self.selector.recovers:
+            note_url(request)
         if settings is None:
             return self.inner.handle_request(request)
         if not self._first_is_plain(settings, request):
@@ -101,6 +104,7 @@ class SyncTransport(Transport):
 
     def close(self) -> None:
         """Close the inner transport."""
+        self.closings += 1
         self.inner.close()
 
     def __enter__(self) -> Self:
@@ -113,6 +117,7 @@ class SyncTransport(Transport):
         exc_value: BaseException | None = None,
         traceback: TracebackType | None = None,
     ) -> None:
+        self.closings += 1
         self.inner.__exit__(exc_type, exc_value, traceback)
 
 
@@ -124,6 +129,8 @@ class AsyncTransport(Transport):
     async def handle_async_request(self, request: Any) -> Any:
         """Return the response to a request, after as many attempts as the policy makes."""
         settings = self.selector.settings(request.method, request.url)
+        if self.selector.recovers:
+            note_url(request)
         if settings is None:
             return await self.inner.handle_async_request(request)
         if not self._first_is_plain(settings, request):
@@ -143,6 +150,7 @@ class AsyncTransport(Transport):
 
     async def aclose(self) -> None:
         """Close the inner transport."""
+        self.closings += 1
         await self.inner.aclose()
 
     async def __aenter__(self) -> Self:
@@ -155,13 +163,14 @@ class AsyncTransport(Transport):
         exc_value: BaseException | None = None,
         traceback: TracebackType | None = None,
     ) -> None:
+        self.closings += 1
         await self.inner.__aexit__(exc_type, exc_value, traceback)
 
 
 class TransportCall(HttpxCall):
     """One request through a transport."""
 
-    __slots__ = ("_first",)
+    __slots__ = ("_closings", "_first")
     _seam: Transport
 
     def __init__(
@@ -186,6 +195,8 @@ class TransportCall(HttpxCall):
         if since is not None:
             self.since = since
         self._first = first
+        self._closings = transport.closings
+        self.first_url = first_url(request)
 
     def send(self) -> Any:
         """Return the response to one attempt, its body read ahead where a rule may ask about it."""
@@ -221,6 +232,8 @@ class TransportCall(HttpxCall):
 
     def _prepare(self) -> None:
         """Make ready what is sent next: the body at its start, the timeouts shortened, our headers added."""
+        if self._seam.closings != self._closings:  # what it would connect to now nobody would ever close
+            raise RuntimeError("the client was closed while this call waited for its next attempt")
         self._rewind()
         allowed = self.time_allowed()
         if allowed == inf and self._key is None and not self._counts() and not self.renewed_headers():
@@ -234,6 +247,11 @@ class TransportCall(HttpxCall):
         """Let the rest of the body be read under the client's own timeouts: the attempt has its answer."""
         if self._sent is not self._request:
             self._sent.extensions["timeout"] = self._request.extensions.get("timeout", {})
+
+
+def _can(one: object, method: str) -> bool:
+    """Tell whether this is an object with such a method: a class of them cannot."""
+    return not isinstance(one, type) and callable(getattr(one, method, None))
 
 
 def class_of(value: object) -> str:

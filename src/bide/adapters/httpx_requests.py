@@ -1,4 +1,4 @@
-"""Requests of httpx and httpx2: copied for an attempt, with their bodies, their cookies and their idempotency keys."""
+"""Requests of httpx and httpx2: copied for an attempt, their bodies and cookies, and what goes along redirects."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from weakref import ref
 from bide.adapters.http import new_key
 
 _KEPT_KEY: Final = "bide.idempotency_key"
+_FIRST_URL: Final = "bide.first_url"
 
 
 def copied(module: ModuleType, request: Any, stream: Any, extensions: dict[str, Any]) -> Any:
@@ -83,6 +84,20 @@ def key_over_redirects(header: str | None, request: Any) -> str | None:
     # Not in place: httpx before 0.28 lets requests share their extensions.
     request.extensions = {**request.extensions, _KEPT_KEY: (ref(request), key)}
     return key
+
+
+# Redirects
+
+
+def note_url(request: Any) -> None:
+    """Note in a request at a transport where it goes, for its redirects, which have its extensions too."""
+    if _FIRST_URL not in request.extensions:
+        request.extensions = {**request.extensions, _FIRST_URL: request.url}  # not in place, as above
+
+
+def first_url(request: Any) -> Any:
+    """Return where the request went that this one is a redirect of, if that was noted; else where it goes itself."""
+    return request.extensions.get(_FIRST_URL, request.url)
 
 
 # Cookies

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from math import inf
-from typing import Any, Final, Unpack
+from typing import Any, Final, TypeVar, Unpack
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -33,15 +33,17 @@ from bide.engine import loop
 from bide.engine.history import exhausted
 from bide.engine.runtime import Runtime
 from bide.engine.settings import Settings
-from bide.policy.errors import PolicyError
+from bide.policy.errors import PolicyError, shown
 from bide.policy.faults import fault_of
 from bide.policy.policy import Policy
 
 __all__ = ["RetryAdapter", "install"]
 
+SessionT = TypeVar("SessionT", bound=requests.Session)
+
 _FIRST_ERROR: Final = 400
-_SAME_METHOD: Final = frozenset({307, 308})
-_LEFT: Final = "bide.idempotency_key"
+_LEFT_KEY: Final = "bide.idempotency_key"
+_LEFT_URL: Final = "bide.first_url"
 
 
 class RetryAdapter(HTTPAdapter):
@@ -112,13 +114,20 @@ class RetryAdapter(HTTPAdapter):
         if _repeats(self):
             raise PolicyError("this adapter has max_retries beside its policy; put all rules into one policy")
         settings = self.selector.settings(str(request.method), request.url)
+        hooks: Any = request.hooks
+        keyed: Any = request
+        first_url = hooks.pop(_LEFT_URL, request.url)
         if settings is None:
-            return self.send_once(request, stream, timeout, verify, cert, proxies)
-        keyed = self._keyed(request)
-        call = AdapterCall(self, settings, keyed, stream=stream, timeout=timeout)
-        response = loop.run(call, call.send, verify, cert, proxies)
-        if keyed is not request and response.status_code in _SAME_METHOD:
-            request.hooks[_LEFT] = keyed.headers[self.key_header]
+            response = self.send_once(request, stream, timeout, verify, cert, proxies)
+        else:
+            keyed = self._keyed(request)
+            call = AdapterCall(self, settings, keyed, stream=stream, timeout=timeout)
+            call.first_url = first_url
+            response = loop.run(call, call.send, verify, cert, proxies)
+        if response.is_redirect:
+            hooks[_LEFT_URL] = first_url
+            if keyed is not request:
+                hooks[_LEFT_KEY] = keyed.headers[self.key_header]
         return response
 
     def _keyed(self, request: Any) -> Any:
@@ -128,7 +137,7 @@ class RetryAdapter(HTTPAdapter):
         The caller may send the request again, and then it is another call: the request itself gets no key. A session
         builds a redirect from it, and only its hooks are the redirect's too: there the key is left, to be taken once.
         """
-        left = request.hooks.pop(_LEFT, None)
+        left = request.hooks.pop(_LEFT_KEY, None)
         key = new_key(self.key_header, request.method, request.headers)
         if key is None:
             return request
@@ -157,7 +166,13 @@ class AdapterCall(RequestCall):
     __slots__ = ("_adapter", "_looked", "_request", "_stream", "_timeout", "_untouched")
 
     def __init__(
-        self, adapter: RetryAdapter, settings: Settings, request: Any, *, stream: bool, timeout: Any
+        self,
+        adapter: RetryAdapter,
+        settings: Settings,
+        request: Any,
+        *,
+        stream: bool,
+        timeout: Any,
     ) -> None:
         header = adapter.key_header
         super().__init__(
@@ -211,11 +226,17 @@ class AdapterCall(RequestCall):
         return own
 
     def _read(self, response: Any) -> None:
-        """Read what a rule asks about, and the whole of a body that no rule may reject; a session reads it too late."""
+        """
+        Read what a rule asks about, and the whole of a body that no rule may reject; a session reads it too late.
+
+        But for that of a redirect, which a session does not mind to find broken.
+        """
         status = response.status_code
         if status in self.settings.body_statuses:
             self._looked, self.peeked = True, _peek(response)
-        if not self._stream and (status < _FIRST_ERROR or status not in self.settings.statuses):
+        if self._stream or response.is_redirect:
+            return
+        if status < _FIRST_ERROR or status not in self.settings.statuses:
             _ = response.content
 
     def failed(self, error: Exception) -> bool:
@@ -294,7 +315,10 @@ def _timeout_of(given: Any) -> Timeout:
     if isinstance(given, Timeout):
         return given.clone()
     pair: Any = given
-    connect, read = pair if isinstance(given, tuple) else (given, given)
+    try:
+        connect, read = pair if isinstance(given, tuple) else (given, given)
+    except ValueError as error:
+        raise ValueError(f"timeout takes seconds, or a pair of (connect, read); got {pair!r:.40}") from error
     return Timeout(connect=connect, read=read)
 
 
@@ -314,22 +338,24 @@ def _repeats(adapter: Any) -> bool:
 
 
 def install(
-    session: requests.Session,
+    session: SessionT,
     policy: Policy | Runtime | Source,
     *,
     count_header: str | None = None,
     idempotency_key: bool | str = False,
     **options: Unpack[Options],
-) -> requests.Session:
+) -> SessionT:
     """
     Return the same session, retrying by a policy for every prefix that an adapter is mounted on.
 
     What the adapters have set up, their pools of connections and their proxies, goes on being used.
 
     Raises:
-        PolicyError: an adapter retries already, or is not plain `HTTPAdapter`, so that a copy would lose what it does;
+        PolicyError: no session; an adapter retries already, or is not plain `HTTPAdapter`, so that a copy would lose what it does;
             or what `RetryAdapter` raises. The session is as it was then.
     """
+    if not isinstance(session, requests.Session):
+        raise PolicyError(f"install() takes a Session of requests; got {shown(session)}")
     mounted: dict[str, Any] = dict(session.adapters)
     for prefix, adapter in mounted.items():
         if isinstance(adapter, RetryAdapter) or _repeats(adapter):

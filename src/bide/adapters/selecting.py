@@ -15,7 +15,7 @@ from bide.engine.runtime import Runtime, bind
 from bide.engine.settings import Settings
 from bide.fleet.store import Store
 from bide.fleet.stores.memory import MemoryStore
-from bide.policy.errors import PolicyError
+from bide.policy.errors import PolicyError, shown
 from bide.policy.policy import Policy
 
 _MOST_BOUND: Final = 256
@@ -55,7 +55,7 @@ class Selector:
         PolicyError: neither a policy nor a source of policies; or options beside a runtime, which has its own.
     """
 
-    __slots__ = ("_bound", "_only", "_source")
+    __slots__ = ("_bound", "_only", "_source", "recovers")
 
     def __init__(self, policy: Policy | Runtime | Source, **options: Unpack[Options]) -> None:
         self._only: Settings | None = None
@@ -71,6 +71,8 @@ class Selector:
         else:
             advice = f': bide.load("{policy:.40}") loads a strategy' if isinstance(policy, str) else ""
             raise PolicyError(f"an adapter takes a policy, routes or a strategy; got {policy!r:.60}{advice}")
+        self.recovers = bool(options.get("recover")) if self._only is None else self._only.recovers
+        """Whether an action may renew what requests are sent with."""
         if self._source is not None:
             _check_actions(self._source, options.get("recover"))
             options = shared(options)
@@ -81,7 +83,11 @@ class Selector:
         if self._source is None:
             return self._only
         policy = self._source.policy_for(method, str(url))
-        return None if policy is None else self._bound(policy)
+        if policy is None:
+            return None
+        if not isinstance(policy, Policy):
+            raise PolicyError(f"policy_for() answers a policy or None; got {shown(policy)}")
+        return self._bound(policy)
 
     def place(self, method: str, url: object) -> Place:
         """Return where a request goes: its host, its endpoint, and the parts of the path that the endpoint names."""

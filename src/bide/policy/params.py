@@ -11,6 +11,7 @@ import attrs
 
 from bide.policy.durations import rate_of, seconds_of
 from bide.policy.errors import PolicyError, shown
+from bide.policy.hints.paths import steps
 
 FOREVER: Final = math.inf
 REQUIRED: Final = "required"
@@ -19,6 +20,7 @@ JITTERS: Final = ("full", "equal", "decorrelated")
 MOST: Final = 2**63 - 1
 """The largest whole number, `sys.maxsize` on most machines; what is more means `forever` and should say so."""
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
+_LONGEST_PLACE: Final = 256
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 
 S = TypeVar("S")
@@ -180,6 +182,33 @@ def one_text(value: Any, name: str) -> str:
     return value
 
 
+def place(default: Any = attrs.NOTHING, *, keyword: bool = False) -> Any:
+    """Return a field of a place in a response; None only where None is the default; `keyword`: written by name only."""
+    return _field("text", _or_none(one_place, default), default, keyword=keyword)
+
+
+def one_place(value: Any, name: str) -> str:
+    """Return a path into a body, such as "errors[0].code", or `header:` and a name; or say which argument was none."""
+    said = one_text(value, name)
+    if len(said) > _LONGEST_PLACE:
+        why = f"it is longer than {_LONGEST_PLACE} characters"
+    elif said.startswith("header:"):
+        if is_token(said.removeprefix("header:")):
+            return said
+        raise PolicyError(
+            f"{shown(said, 60)} names no header; write one, such as 'header:x-request-id'", argument=name
+        )
+    else:
+        try:
+            steps(said)
+        except ValueError as error:
+            why = str(error)
+        else:
+            return said
+    advice = "write a path such as 'error.code' or 'errors[0].code'"
+    raise PolicyError(f"{shown(said, 60)} is no place in a response: {why}; {advice}", argument=name)
+
+
 def name(default: Any = attrs.NOTHING, *, keyword: bool = False) -> Any:
     """Return a field of a name, such as "agent_id"; `keyword`: written by name only."""
     return _field("text", one_name, default, keyword=keyword)
@@ -204,13 +233,16 @@ def named(alias: str = "name") -> Any:
 
 def header_name(alias: str = "name", default: Any = attrs.NOTHING) -> Any:
     """Return a field of a header's name, that the language calls `name` where it is not called otherwise."""
+    return _field("text", one_header_name, default, alias=alias)
 
-    def convert(value: Any, name: str) -> str:
-        if not is_token(one_text(value, name)):
-            raise PolicyError(f"{shown(value)} is no header name", argument=name)
-        return str(value)
 
-    return _field("text", convert, default, alias=alias)
+def one_header_name(value: Any, name: str) -> str:
+    """Return the name of a header, such as "Retry-After"; or say which argument was none."""
+    if not isinstance(value, str) or not is_token(value):
+        raise PolicyError(
+            f"{shown(value)} is no header name; write one, such as 'Retry-After'", argument=name
+        )
+    return value
 
 
 def rate() -> Any:

@@ -6,13 +6,12 @@ import json
 import re
 from typing import cast
 
+from bide.policy.hints.paths import STEP
+
 LIMIT = 65_536
 """Bytes (or characters) of the largest body that is looked into."""
 
 _SAFE_DIGITS = 600
-_SEGMENT = re.compile(
-    r"\.?(?:\[(?P<key>[^\]=]+)=(?P<equals>[^\]]*)\]|\[(?P<index>[0-9]{1,9})\]|(?P<name>[^.\[\]]+))"
-)
 _INDEX = re.compile("[0-9]{1,9}")
 
 
@@ -68,7 +67,7 @@ def path(body: object, where: str) -> object:
     where = where.removeprefix("$.")
     position, found = 0, body
     while found is not MISSING and position < len(where):
-        match = _SEGMENT.match(where, position)
+        match = STEP.match(where, position)
         if match is None:
             return MISSING
         position = match.end()
