@@ -153,6 +153,19 @@ class HttpxClient(Client):
         await settled(self.own.__aexit__(*exc_info) if self.variant.backend else self.own.__exit__(*exc_info))
 
 
+class ClientSeamClient(HttpxClient):
+    """A client of httpx or httpx2 that retries around its `send`."""
+
+    def transport(self, inner):
+        return inner
+
+    async def __aenter__(self):
+        await super().__aenter__()
+        added = {"seam": "client", "count_header": self.setting.count_header}
+        self.variant.adapter.install(self.own, self.runtime, **added)
+        return self
+
+
 class FunctionClient(HttpxClient):
     """A decorated function around a bare httpx client: it builds its request anew each time it is called."""
 

@@ -7,8 +7,16 @@ import attrs
 import pytest
 
 HTTPX = ("httpx", "httpx2")
+AT_THE_CLIENT = ("httpx-client", "httpx2-client")
 ONCE = {"attempts": 1, "delays": (), "connections": 1, "reason": None}
 CUT_OFF = {"status": None, "content": b"", **ONCE}
+GET_GIVEN_UP = {
+    "attempts": 2,
+    "delays": (),
+    "paths": ("/f", "/g"),
+    "bodies": ("whole", "nothing"),
+    "reason": "not_idempotent",
+}
 AGAIN = {"attempts": 2, "delays": (1.0,), "status": 200, "content": b"ok", "reason": None}
 
 
@@ -101,13 +109,17 @@ def _numbers(of):
 NOT_TAKEN = (
     NotTaken(
         "no file",
-        ("httpx-asyncio", "httpx-trio", "httpx2-asyncio", "httpx2-trio", "function-asyncio", "function-trio"),
+        tuple(
+            f"{family}-{backend}"
+            for family in (*HTTPX, *AT_THE_CLIENT, "function")
+            for backend in ("asyncio", "trio")
+        ),
         frozenset({"file", "file at an offset"}),
         "Asynchronous clients of httpx and httpx2 take no file as `content`, other than in the parts of `files`.",
     ),
     NotTaken(
         "length of a file",
-        ("httpx-sync", "function"),
+        ("httpx-sync", "httpx-client-sync", "function"),
         frozenset({"file at an offset"}),
         "httpx 0.28 announces the length of a whole file, and fails to send one that does not stand at its start.",
     ),
@@ -174,7 +186,7 @@ DEVIATIONS = (
     ),
     Deviation(
         "extra bytes believed",
-        (*HTTPX, "function"),
+        (*HTTPX, *AT_THE_CLIENT, "function"),
         "httpx and httpx2 take bytes that came behind one answer for the next one on that connection: against a server "
         "that sends too much, only a connection for each request helps.",
         {"bytes after an answer are not the next answer": {"content": b"EVIL", "connections": 1}},
@@ -227,20 +239,15 @@ DEVIATIONS = (
     ),
     Deviation(
         "redirects in one call",
-        ("function",),
-        "A decorated function repeats all that it does: a chain of redirects is followed from its beginning, and has one "
-        "history, where an adapter makes a call of each hop.",
+        (*AT_THE_CLIENT, "function"),
+        "A decorated function repeats all that it does, and so does a client that retries around its `send`: a chain of "
+        "redirects is followed from its beginning, and has one history, where other adapters make a call of each hop.",
         {
             "a redirect itself may be repeated": {"reason": "succeeded"},
-            "a POST that was redirected to a GET is done, and only the GET is repeated": {
-                "status": 503,
-                "content": b"busy",
-                "attempts": 2,
-                "delays": (),
-                "paths": ("/f", "/g"),
-                "bodies": ("whole", "nothing"),
-                "reason": "not_idempotent",
-            },
+            "a POST that was redirected to a GET is done, and only the GET is repeated": GET_GIVEN_UP
+            | {"status": 503, "content": b"busy"},
+            "a POST that was redirected to a GET is not sent again because that was declined": GET_GIVEN_UP
+            | {"status": 429, "content": b"slow down"},
             "a redirect is followed, and only its target repeated": {
                 "attempts": 4,
                 "paths": ("/f", "/g", "/f", "/g"),
@@ -250,6 +257,13 @@ DEVIATIONS = (
                 "paths": ("/f", "/g", "/f", "/g"),
             },
         },
+    ),
+    Deviation(
+        "cookies at once",
+        (*AT_THE_CLIENT, "function"),
+        "A cookie that a rejected answer sets goes with the next attempt already, as with a call made anew; other adapters "
+        "are handed a request that has its cookies.",
+        {"a cookie that a rejected answer sets is not sent with the retry": {"cookies": (None, "id=1")}},
     ),
     Deviation(
         "read to the end",
@@ -295,7 +309,7 @@ DEVIATIONS = (
 OF_THEIR_OWN = (
     OfItsOwn(
         "place lost by cancelling",
-        ("httpx-asyncio", "function-asyncio"),
+        ("httpx-asyncio", "httpx-client-asyncio", "function-asyncio"),
         "httpcore 1 loses a place in its pool when a task of asyncio is cancelled in some of its awaits, with or without "
         "a policy.",
         loses_a_place="cancelled",
@@ -308,7 +322,7 @@ OF_THEIR_OWN = (
     ),
     OfItsOwn(
         "generators left behind",
-        ("httpx-trio", "function-trio"),
+        ("httpx-trio", "httpx-client-trio", "function-trio"),
         "When writing a request's body fails on trio, or decoding a response's, httpx 0.28 leaves the generator of that "
         "body to the collector, and trio warns of it.",
         warning="ignore:Async generator 'httpx:ResourceWarning",
@@ -319,7 +333,7 @@ FORMERLY = (
     Formerly(
         "httpx2",
         "2.13.1",
-        ("httpx2-sync",),
+        ("httpx2-sync", "httpx2-client-sync"),
         "httpx2 announces the length of a whole file, and fails to send one that does not stand at its start, as httpx "
         "0.28 does.",
         kinds=frozenset({"file at an offset"}),
@@ -335,7 +349,7 @@ FORMERLY = (
     Formerly(
         "anyio",
         "4.16",
-        ("httpx-asyncio", "httpx2-asyncio", "function-asyncio"),
+        tuple(f"{family}-asyncio" for family in (*HTTPX, *AT_THE_CLIENT, "function")),
         "A connection on asyncio whose making is cancelled at its last step is left to the garbage collector.",
         warning="ignore:unclosed:ResourceWarning",
     ),

@@ -7,6 +7,7 @@ from contextlib import suppress
 import attrs
 import httpcore
 import httpcore2
+import httpx2
 import urllib3
 
 LOST = errno.ECONNRESET
@@ -42,7 +43,7 @@ class Operations:
 
     def into_httpx(self, variant, transport):
         """Put a network backend of ours below a transport of httpx or httpx2."""
-        library = httpcore2 if variant.family == "httpx2" else httpcore
+        library = httpcore2 if variant.module is httpx2 else httpcore
         make = _async_backend if variant.backend else _backend
         transport._pool._network_backend = make(self, library, transport._pool._network_backend)
 

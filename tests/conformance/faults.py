@@ -20,14 +20,22 @@ FAMILIES = {
     "no gzip": ("DecodingError", "ContentDecodingError", "ClientPayloadError"),
     "read timeout": ("ReadTimeout", "ReadTimeout", "SocketTimeoutError"),
 }
-_COLUMNS = {"httpx": 0, "httpx2": 0, "function": 0, "requests": 1, "aiohttp": 2}
-_MODULES = {"httpx": httpx, "httpx2": httpx2, "function": httpx, "requests": requests, "aiohttp": aiohttp}
+_COLUMNS = {"requests": 1, "aiohttp": 2}
+_MODULES = {
+    "httpx": httpx,
+    "httpx-client": httpx,
+    "httpx2": httpx2,
+    "httpx2-client": httpx2,
+    "function": httpx,
+    "requests": requests,
+    "aiohttp": aiohttp,
+}
 
 
 def fault_class(family, variant_family):
     """The class of exception that a client raises for a fault."""
     module = _MODULES[variant_family]
-    name = FAMILIES[family][_COLUMNS[variant_family]]
+    name = FAMILIES[family][_COLUMNS.get(variant_family, 0)]
     return getattr(module, name, None) or getattr(module.exceptions, name)
 
 

@@ -23,6 +23,7 @@ class Expected:
             or after retries that of a success; `NO_HISTORY`: it has none although there were retries.
         retry_at: Seconds after the start when a retry would be welcome, in that history.
         counts: The values of `X-Retry-Count` in the requests; None: not looked at.
+        cookies: The values of `Cookie` in the requests, None for none; None: not looked at.
         paths: The paths of the requests; None: all "/f".
         wrapped: Whether that exception is the cause of aiohttp's `RetriesExhausted`, which comes out.
         last_delays: Of the delays, those that the last history tells of; None: all. Each hop has a history of its own.
@@ -38,6 +39,7 @@ class Expected:
     reason: str | None = None
     retry_at: float | None = None
     counts: tuple | None = None
+    cookies: tuple | None = None
     paths: tuple | None = None
     wrapped: bool = False
     last_delays: tuple | None = None

@@ -106,6 +106,8 @@ BODIES = (
     scenario("retries are counted in a header", POLICY, BUSY, BUSY, OK, count_header="X-Retry-Count", attempts=3,
              delays=(1.0, 1.0), counts=(None, "1", "2")),
     scenario("retries are counted in no header unless asked", POLICY, BUSY, OK, **TWICE, counts=(None, None)),
+    scenario("a cookie that a rejected answer sets is not sent with the retry", POLICY,
+             steps.respond(503, {"Set-Cookie": "id=1"}, "busy"), OK, **TWICE, cookies=(None, None)),
 )  # fmt: skip
 
 ENDS = (

@@ -6,13 +6,12 @@ import pytest
 from deviations import connections_of, warnings_of
 from sending import Ask
 from stepping import cancelled_at
-from variants import VARIANTS
+from variants import VARIANTS, ways
 
 import bide
 from bide.testing import VirtualClock, steps
 
-ASYNC = [variant for variant in VARIANTS if variant.backend is not None]
-ASYNCIO = [variant for variant in ASYNC if variant.backend == "asyncio"]
+ASYNCIO = [variant for variant in VARIANTS if variant.backend == "asyncio"]
 OK = steps.respond(body="done")
 MOST = 400  # suspensions; a call that has more does not end
 POLICY = 'retry_on(503 & code("later")).fixed(60s) | retry_on(503, network).fixed(60s)'
@@ -31,13 +30,18 @@ SCRIPTS = {
     "a rule about anything": ("retry_on(anything).fixed(60s)", [steps.respond(503, body="busy"), OK]),
     "an error too long to drain": ("retry_on(503).fixed(60s)", [steps.respond(503, body=b"x" * 200_000), OK]),
     "a lost connection": (POLICY, [steps.drop(), OK]),
-    "a deadline": ("(retry_on(503, network).fixed(60s)).within(1h)", [steps.drop(), steps.respond(503), OK]),
+    "a deadline": (f"({POLICY}).within(1h)", [steps.drop(), steps.respond(503), OK]),
 }
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize(
-    "variant", [pytest.param(one, id=one.name, marks=warnings_of(one.name)) for one in ASYNC]
+    ("variant", "script"),
+    [
+        pytest.param(variant, script, id=f"{variant.name}-{script}", marks=warnings_of(variant.name))
+        for script in SCRIPTS
+        for variant in ways(script)
+        if variant.backend is not None
+    ],
 )
 def test_a_call_cancelled_anywhere_ends_in_order(server, variant, script):
     policy, answers = SCRIPTS[script]

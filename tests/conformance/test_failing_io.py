@@ -13,7 +13,7 @@ from deviations import connections_of, warnings_of
 from failing_io import Operations
 from faults import own_error
 from sending import Ask
-from variants import VARIANTS
+from variants import ways
 
 import bide
 from bide.testing import VirtualClock, steps
@@ -21,8 +21,10 @@ from bide.testing import VirtualClock, steps
 OK = steps.respond(body="done")
 SERVER_THREADS = 1  # one may be on its way out
 MOST = 200  # operations; a call that has more does not end
-REPEATED = 'retry_on(503 & code("later"), 503, network).fixed(1s)'
-TOLD = 'retry_on(503 & code("later"), 503).fixed(1s)'
+POLICIES = {
+    "repeated": 'retry_on(503 & code("later"), 503, network).fixed(1s)',
+    "told": 'retry_on(503 & code("later"), 503).fixed(1s)',
+}
 SCRIPTS = {
     "a success": [OK],
     "an error": [steps.respond(503, body="busy"), OK],
@@ -33,17 +35,23 @@ SCRIPTS = {
 }
 OWN = {
     "httpx": httpx.TransportError,
+    "httpx-client": httpx.TransportError,
     "httpx2": httpx2.TransportError,
+    "httpx2-client": httpx2.TransportError,
     "function": httpx.TransportError,
     "requests": requests.RequestException,
     "aiohttp": aiohttp.ClientError,
 }
 
 
-@pytest.mark.parametrize("policy", [REPEATED, TOLD], ids=["repeated", "told"])
-@pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize(
-    "variant", [pytest.param(one, id=one.name, marks=warnings_of(one.name)) for one in VARIANTS]
+    ("variant", "script", "policy"),
+    [
+        pytest.param(one, script, policy, id=f"{one.name}-{script}-{policy}", marks=warnings_of(one.name))
+        for script in SCRIPTS
+        for policy in POLICIES
+        for one in ways(f"{script}, {policy}")
+    ],
 )
 def test_an_operation_that_fails_is_repeated_or_told_and_leaks_nothing(server, variant, script, policy):
     before = open_files(), threading.active_count()
@@ -52,7 +60,7 @@ def test_an_operation_that_fails_is_repeated_or_told_and_leaks_nothing(server, v
         at += 1
         assert at < MOST
         server.on("/f", *SCRIPTS[script]).on("/again", OK)
-        failed, answer = one_failure(server, variant, policy, at)
+        failed, answer = one_failure(server, variant, POLICIES[policy], at)
         kinds.add(failed)
         if failed and answer is not None:
             recovered += answer.status == 200
@@ -60,7 +68,7 @@ def test_an_operation_that_fails_is_repeated_or_told_and_leaks_nothing(server, v
     gc.collect()  # here, and not in a test to come, what was left to the collector is closed
     server.wait_until_idle()
     assert kinds >= {"connect", "write", "read", None}
-    if policy is REPEATED:
+    if policy == "repeated":
         assert recovered >= at // 2
     else:
         assert told >= 1

@@ -28,7 +28,7 @@ CALLS = {
     "a long answer given up on": [steps.respond(503, body=bytes(200_000))],
 }
 # aiohttp's request holds its last response; one of httpx that was read by its client is in a circle with its stream.
-KEPT_WHILE_CLOSED = {"aiohttp", "function"}
+KEPT_WHILE_CLOSED = {"aiohttp", "httpx-client", "httpx2-client", "function"}
 OURS = contextvars.ContextVar("ours", default="outside")
 
 

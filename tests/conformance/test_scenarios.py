@@ -1,15 +1,18 @@
 """The table of scenarios over every way to send: the same rows, whatever the client."""
 
+from collections import Counter
+
 import attrs
 import pytest
 import scenarios_answers
 import scenarios_connections
 import scenarios_contents
 import scenarios_requests
+from clients import FunctionClient
 from deviations import DEVIATIONS, expected_of, warnings_of
 from faults import fault_class, own_error, response_class
 from sending import Ask, arrived, unmarked
-from variants import BODIES, VARIANTS
+from variants import BODIES, VARIANTS, takes_turns, ways
 
 import bide
 from bide.adapters.aiohttp import RetriesExhausted
@@ -44,8 +47,8 @@ class SettlingClock(VirtualClock):
 
 def cases():
     for scenario in SCENARIOS:
-        for variant in VARIANTS:
-            if scenario.body in variant.bodies and variant.family not in scenario.not_for:
+        for variant in ways(scenario.name, scenario.body):
+            if variant.family not in scenario.not_for:
                 name = f"{scenario.id}-{variant.name}"
                 yield pytest.param(scenario, variant, id=name, marks=warnings_of(variant.name))
 
@@ -98,6 +101,8 @@ def test_scenario(server, scenario, variant):
         assert answer.history.retry_at - START == pytest.approx(expected.retry_at)
     if expected.counts is not None:
         assert tuple(seen.header("X-Retry-Count") for seen in requests) == expected.counts
+    if expected.cookies is not None:
+        assert tuple(seen.header("Cookie") for seen in requests) == expected.cookies
     assert {seen.path.partition("?")[2] for seen in requests if seen.path.startswith("/f")} <= {PLANTED[1:]}
     assert {seen.header("Idempotency-Key") for seen in requests} <= {
         dict(scenario.headers).get("Idempotency-Key")
@@ -147,11 +152,11 @@ def test_scenarios_have_names_of_their_own():
     assert len(names) >= 80
 
 
-@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
-def test_every_reason_ends_some_scenario_of_each_client(variant):
-    expected = [expected_of(one, variant) for one in SCENARIOS if one.body in variant.bodies]
+@pytest.mark.parametrize("make", dict.fromkeys(variant.make for variant in VARIANTS))
+def test_every_reason_ends_some_scenario_of_each_client(make):
+    expected = [expected_of(*case.values) for case in cases() if case.values[1].make is make]
     told = {one.told_reason for one in expected} - {None}
-    impossible = {"body_not_replayable"} if variant.family == "function" else set()  # it makes its body anew
+    impossible = {"body_not_replayable"} if make is FunctionClient else set()  # it makes its body anew
     assert {str(reason) for reason in bide.Reason} - told == NOT_OF_ONE_CALL | impossible
 
 
@@ -167,3 +172,9 @@ def test_a_deviation_is_about_scenarios_that_there_are_and_changes_them(deviatio
 def test_what_a_client_cannot_send_is_sent_by_another():
     for kind in BODIES:
         assert any(kind in variant.bodies for variant in VARIANTS)
+
+
+def test_ways_that_take_turns_have_a_fair_share_of_the_table():
+    taken = Counter(case.values[1].name for case in cases())
+    for variant in filter(takes_turns, VARIANTS):
+        assert len(SCENARIOS) / 3 < taken[variant.name] < len(SCENARIOS) * 2 / 3

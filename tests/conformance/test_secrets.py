@@ -135,7 +135,7 @@ def planted(seen, by):
     """See that the secrets were there to be told, in a request that the server saw."""
     assert seen.path == "/f?key=s3cret&b=s3cret"
     assert seen.header("Authorization") == ON_THE_WIRE[by]
-    assert seen.header("Cookie") == "session=c00kie"
+    assert "session=c00kie" in seen.header("Cookie").split("; ")  # what the answers set may be there, too
     assert seen.header("X-Api-Key") == "k3y-api"
     assert seen.body == SECRET
 

@@ -170,7 +170,7 @@ OTHERWISE = (
         {"chunk that is none": ("read", ("network",))},
     ),
 )
-CLIENTS = {"httpx": "httpx, httpx2", "httpx2": "httpx, httpx2", "function": "httpx, httpx2"}
+CLIENTS = dict.fromkeys(("httpx", "httpx-client", "httpx2", "httpx2-client", "function"), "httpx, httpx2")
 
 
 def named(row, family):

@@ -1,4 +1,9 @@
-"""Eleven ways to send a request by a policy: the clients of `clients`, each as it can be run."""
+"""
+Seventeen ways to send a request by a policy: the clients of `clients`, each as it can be run.
+
+Six of them have the policy around the `send` of httpx and httpx2. In what is long, the table and the loops over every
+step of a call, these take turns (`ways`): each case runs on three, one that blocks, one on asyncio and one on trio.
+"""
 
 import asyncio
 import gc
@@ -6,17 +11,28 @@ import signal
 import threading
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import copy_context
+from zlib import crc32
 
 import anyio
 import attrs
 import httpx
 import httpx2
-from clients import AiohttpClient, Client, FunctionClient, HttpxClient, RequestsClient, Setting, finished
+from clients import (
+    AiohttpClient,
+    Client,
+    ClientSeamClient,
+    FunctionClient,
+    HttpxClient,
+    RequestsClient,
+    Setting,
+    finished,
+)
 from deviations import not_taken
 
 from bide.adapters import httpx as httpx_adapter
 from bide.adapters import httpx2 as httpx2_adapter
 
+BACKENDS = (None, "asyncio", "trio")
 HANGS = 10  # real seconds after which a call that should have ended hangs
 BODIES = frozenset(
     {"none", "bytes", "text", "json", "form", "large", "generator"}
@@ -50,8 +66,8 @@ NOT_OURS = (
 
 
 def set_variables():
-    """The context variables that say something; one that was put back to None may be there still."""
-    return {variable: value for variable, value in copy_context().items() if value is not None}
+    """The context variables that say something; one that was put back to nothing may be there still."""
+    return {variable: value for variable, value in copy_context().items() if value not in (None, ())}
 
 
 def threads():
@@ -117,17 +133,17 @@ class Variant:
                 assert not thread.is_alive(), thread
 
 
-def _httpx_variant(module, adapter, backend):
-    name = f"{module.__name__}-{backend or 'sync'}"
-    return Variant(name, module.__name__, HttpxClient, backend, module, adapter, BODIES - not_taken(name))
+def _httpx_variants(make, suffix=""):
+    for module, adapter in ((httpx, httpx_adapter), (httpx2, httpx2_adapter)):
+        family = module.__name__ + suffix
+        for backend in BACKENDS:
+            name = f"{family}-{backend or 'sync'}"
+            yield Variant(name, family, make, backend, module, adapter, BODIES - not_taken(name))
 
 
 VARIANTS = (
-    *(
-        _httpx_variant(module, adapter, backend)
-        for module, adapter in ((httpx, httpx_adapter), (httpx2, httpx2_adapter))
-        for backend in (None, "asyncio", "trio")
-    ),
+    *_httpx_variants(HttpxClient),
+    *_httpx_variants(ClientSeamClient, "-client"),
     Variant("requests", "requests", RequestsClient),
     Variant("aiohttp", "aiohttp", AiohttpClient, "asyncio"),
     *(
@@ -139,3 +155,23 @@ VARIANTS = (
         )
     ),
 )
+
+
+def ways(case, body="none"):
+    """
+    The ways to send on which a case runs: all that take its body, but of those that take turns one for each backend.
+
+    Whether that is httpx or httpx2 is drawn from the case's name, so that no other case that comes or goes changes it.
+    """
+    able = [one for one in VARIANTS if body in one.bodies]
+    turn = crc32(case.encode())
+    yield from (one for one in able if not takes_turns(one))
+    for at, backend in enumerate(BACKENDS):
+        sharing = [one for one in able if takes_turns(one) and one.backend == backend]
+        if sharing:
+            yield sharing[(turn >> at) % len(sharing)]
+
+
+def takes_turns(variant):
+    """Whether a way to send shares long tests with the others of its seam."""
+    return variant.make is ClientSeamClient

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from math import inf
 from typing import Any, Final
 
 import attrs
@@ -13,6 +14,7 @@ from bide.adapters.httpx_bodies import apeek, peek
 from bide.adapters.httpx_call import HttpxCall, Seam, shrunk
 from bide.adapters.httpx_requests import renew_cookies
 from bide.engine import aloop, loop
+from bide.engine.deadline import Deadline
 from bide.engine.history import attribute, exhausted, history, keep
 from bide.engine.nesting import another_waits
 from bide.engine.settings import Settings
@@ -35,6 +37,9 @@ class ClientSeam(Seam):
         super().__init__(selector, count_header=count_header, idempotency_key=idempotency_key)
         self.client = client
         self.own = client.send
+        self.auth_class = type(
+            "BoundedAuth", (BoundedAuth, self.module.Auth), {}
+        )  # clients take no other auth flows
 
 
 class SyncClientSeam(ClientSeam):
@@ -76,14 +81,53 @@ class LaterOutcome(Outcome):
         return self.idempotent
 
 
+class BoundedAuth:
+    """An auth flow like another one, each of whose requests is sent within a context."""
+
+    def __init__(self, own: Any, within: Callable[[Any], AbstractContextManager[None]]) -> None:
+        self._own, self._within = own, within
+
+    def sync_auth_flow(self, request: Any) -> Generator[Any, Any]:
+        """Yield what the auth flow would have sent, and take the responses."""
+        flow = self._own.sync_auth_flow(request)
+        try:
+            sent = next(flow)
+            while True:
+                with self._within(sent):
+                    response = yield sent
+                try:
+                    sent = flow.send(response)
+                except StopIteration:
+                    return
+        finally:
+            flow.close()
+
+    async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
+        """Yield what the auth flow would have sent, and take the responses."""
+        flow = self._own.async_auth_flow(request)
+        try:
+            sent = await anext(flow)
+            while True:
+                with self._within(sent):
+                    response = yield sent
+                try:
+                    sent = await flow.asend(response)
+                except StopAsyncIteration:
+                    return
+        finally:
+            await flow.aclose()
+
+
 class ClientCall(HttpxCall):
     """
     One request through a client: each attempt is a copy of it, and goes all the way.
 
+    What hooks and auth flows call by policies of their own knows how long the attempt may take.
+
     Every copy has timeouts of its own in a dict of its own, which redirects inherit: by that dict they are known.
     """
 
-    __slots__ = ("_followed", "_jar", "_stream", "_timeouts")
+    __slots__ = ("_allowed", "_deadline", "_followed", "_jar", "_stream", "_timeouts")
     _seam: ClientSeam
 
     def __init__(self, seam: ClientSeam, settings: Settings, request: Any, *, stream: bool) -> None:
@@ -91,13 +135,15 @@ class ClientCall(HttpxCall):
         self._stream = stream
         self._jar = tuple(seam.client.cookies.jar)
         self._timeouts: dict[str, Any] = {}
+        self._allowed = inf
+        self._deadline: Deadline | None = None
         self._followed = False
 
     def send(self, options: dict[str, Any]) -> Any:
         """Return the response to one attempt, read to its end if it is a success that the caller does not stream."""
         self._prepare()
         try:
-            response = self._seam.own(self._sent, stream=True, **options)
+            response = self._seam.own(self._sent, stream=True, **self._bounded(options))
             self._followed = not self._is_own(response)
             asked = response.status_code in self.settings.body_statuses
             with self._named(response):
@@ -105,14 +151,14 @@ class ClientCall(HttpxCall):
             if self._reads(response.status_code):
                 self.read(response)
         finally:
-            self._lift_timeouts()
+            self._leave()
         return response
 
     async def asend(self, options: dict[str, Any]) -> Any:
         """Return the response to one attempt, read to its end if it is a success that the caller does not stream."""
         self._prepare()
         try:
-            response = await self._seam.own(self._sent, stream=True, **options)
+            response = await self._seam.own(self._sent, stream=True, **self._bounded(options))
             self._followed = not self._is_own(response)
             asked = response.status_code in self.settings.body_statuses
             with self._named(response):
@@ -120,7 +166,7 @@ class ClientCall(HttpxCall):
             if self._reads(response.status_code):
                 await self.aread(response)
         finally:
-            self._lift_timeouts()
+            self._leave()
         return response
 
     def read(self, response: Any) -> Any:
@@ -148,17 +194,44 @@ class ClientCall(HttpxCall):
     def _prepare(self) -> None:
         """Make ready what is sent next: a copy of the request, as if nothing had been sent before."""
         self._rewind()
-        self._timeouts = shrunk(self._own_timeouts(), self.time_allowed())
+        self._allowed = self.time_allowed()
+        self._timeouts = shrunk(self._own_timeouts(), self._allowed)
         self._sent = self._copy({**self._request.extensions, "timeout": self._timeouts})
         if self.attempt > 1:
             renew_cookies(self._seam.module, self._sent, self._jar, self._seam.client.cookies)
+        self._deadline = None if self._allowed == inf else self.enter()
 
     def _own_timeouts(self) -> dict[str, Any]:
         own: dict[str, Any] | None = self._request.extensions.get("timeout")
         return self._seam.client.timeout.as_dict() if own is None else own
 
-    def _lift_timeouts(self) -> None:
-        """Let what follows the attempt be read under the client's own timeouts; redirects share the dict."""
+    def _bounded(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Return the options of an attempt, by which the requests that its auth flow makes are bounded as it is."""
+        if self._allowed == inf:
+            return options
+        client, module = self._seam.client, self._seam.module
+        auth = client._build_request_auth(  # noqa: SLF001  # there is no public way
+            self._sent, options.get("auth", module.USE_CLIENT_DEFAULT)
+        )
+        if type(auth) is module.Auth:  # it stands for none, and makes no requests
+            return options
+        return {**options, "auth": self._seam.auth_class(auth, self._shrinking)}
+
+    @contextmanager
+    def _shrinking(self, request: Any) -> Generator[None]:
+        """Shorten the timeouts of what an auth flow sends, while it is sent: it may be sent again by another call."""
+        own = request.extensions
+        if not self._is_sent(request):
+            request.extensions = {**own, "timeout": shrunk(own.get("timeout", {}), self._allowed)}
+        try:
+            yield
+        finally:
+            request.extensions = own
+
+    def _leave(self) -> None:
+        """Let what follows the attempt know no deadline, and the client's own timeouts: redirects share the dict."""
+        if self._deadline is not None:
+            self._deadline.leave()
         self._timeouts.clear()
         self._timeouts.update(self._own_timeouts())
 
