@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import click
 
 from bide.cli.screen import out, print_json
@@ -14,7 +16,11 @@ _SUFFIX = ".toml"
 @click.command(short_help="Write a strategy file to fill in.")
 @click.argument("name")
 @click.option(
-    "--out", "path", type=click.Path(dir_okay=False), metavar="FILE", help="Where (NAME.toml when not said)."
+    "--out",
+    "path",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Where: a .toml file (NAME.toml when not said).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def new(name: str, *, path: str | None, as_json: bool) -> None:
@@ -28,6 +34,8 @@ def new(name: str, *, path: str | None, as_json: bool) -> None:
     if name.endswith(_SUFFIX):
         raise click.UsageError(f"NAME is no file: write {name.removesuffix(_SUFFIX)!r}")
     path = f"{name}{_SUFFIX}" if path is None else path
+    if not path.endswith(_SUFFIX):
+        raise click.UsageError(f"FILE ends in {_SUFFIX}: write {path + _SUFFIX!r}")
     text = skeleton(name)
     _, findings = read(text, path)
     if findings:
@@ -39,7 +47,7 @@ def new(name: str, *, path: str | None, as_json: bool) -> None:
         out().print(
             f"{path} is written. Fill it in from the API's page about errors, and prove it:", soft_wrap=True
         )
-        out().print(f"  bide check {path}", soft_wrap=True)
+        out().print(f"  bide check {shlex.quote(path)}", soft_wrap=True)
 
 
 def _write(path: str, text: str) -> None:

@@ -17,9 +17,12 @@ _METHOD: Final = re.compile(r"\*|[A-Za-z]{1,32}")
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 _HOST: Final = re.compile(r"(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]|\*")
 _PARAM: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_SPELLED: Final = re.compile(r"%[0-9A-Fa-f]{2}|[^\x00-\x7f]+")
+_UNRESERVED: Final = re.compile(r"[A-Za-z0-9._~-]")
 _STAR: Final = re.compile(rf"{_PARAM.pattern}|\*")
 _PORTS: Final = {"http": 80, "https": 443}
 _LONGEST: Final = 2048
+_LAST_PORT: Final = 65_535
 _LESS: Final = (
     "its path says less",
     "its host says less",
@@ -79,9 +82,17 @@ def _host_and_port(authority: str) -> tuple[str, int | None]:
 
 
 def _segments(path: str) -> tuple[str, ...]:
-    """Return the parts of a path; a slash at its end says nothing."""
-    inner = path.removeprefix("/").removesuffix("/")
+    """Return the parts of a path, each in one spelling; a slash at its end says nothing."""
+    inner = _SPELLED.sub(_one_spelling, path.removeprefix("/").removesuffix("/"))
     return tuple(inner.split("/")) if inner else ()
+
+
+def _one_spelling(said: re.Match[str]) -> str:
+    """Return a character as clients send it, for RFC 3986 lets them spell it in several ways."""
+    if said[0][0] != "%":
+        return "".join(f"%{byte:02X}" for byte in said[0].encode("utf-8", "surrogatepass"))
+    meant = chr(int(said[0][1:], 16))
+    return meant if _UNRESERVED.fullmatch(meant) else said[0].upper()
 
 
 @attrs.frozen
@@ -160,7 +171,7 @@ class Pattern:
         return all(_fits(one, other) for one, other in zip(asked, held, strict=False))
 
     def params(self, target: Target) -> dict[str, str]:
-        """Return what each `{name}` stands for in a request that matches, as it was sent."""
+        """Return what each `{name}` stands for in a request that matches, spelled as in a URL."""
         every = zip(self.names, self.segments, target.segments, strict=False)
         return {
             name: part
@@ -194,6 +205,8 @@ def _target(target: str) -> tuple[str | None, int | None, str]:
         raise PolicyError(
             f"{authority!r:.60} is no host, such as api.example.com, *.example.com or host:8080"
         )
+    if port is not None and not 0 < port <= _LAST_PORT:
+        raise PolicyError(f"{authority!r:.60} has no port from 1 to {_LAST_PORT}")
     return None if host in ("", "*") else host, port, path
 
 
@@ -257,7 +270,7 @@ class Match:
     Attributes:
         pattern: The pattern that wins, as it was written.
         policy: Its policy.
-        params: What each `{name}` of the pattern stands for in the request, as it was sent: {"id": "7"}.
+        params: What each `{name}` of the pattern stands for in the request, spelled as in a URL: {"id": "7"}.
         also: The other patterns that match, the most specific first, and why each gives way: {"*": "its path says
             less"}.
     """

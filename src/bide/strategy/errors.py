@@ -165,7 +165,7 @@ def checked_classes(classes: Mapping[Any, object]) -> dict[str | int | type[APIE
             )
         try:
             cls(500, None, None, **dict.fromkeys(_SAID))
-        except TypeError as error:
+        except Exception as error:
             raise PolicyError(
                 f"{cls.__name__} cannot be built as APIError is ({error}): leave its __init__ as it is, or let it "
                 "take *args and **kwargs and hand them on"

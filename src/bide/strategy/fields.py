@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection
 from typing import Any, Final, TypeVar, cast
 
 from bide.language.diagnostics import PolicySyntaxError, did_you_mean
+from bide.language.parse import parse_condition
 from bide.policy.condition import Condition
 from bide.policy.errors import PolicyError
-from bide.strategy.conditions import read_condition
 from bide.strategy.findings import Finding
 from bide.strategy.positions import Document, Path
 
@@ -81,7 +81,7 @@ class Fields:
     def condition(self, path: Path, said: str | None) -> Condition | None:
         """Return the condition that a text says, or None if there is no text, or it says none."""
         try:
-            return None if said is None else read_condition(said)
+            return None if said is None else parse_condition(said)
         except PolicySyntaxError as error:
             self.wrong_keys.add(path)
             place = (error.start, error.width)

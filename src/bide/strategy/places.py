@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from itertools import zip_longest
+from re import Match
 from typing import Any, Final, cast
 
 import attrs
@@ -15,15 +15,12 @@ from bide.policy.asked import AfterMessage
 from bide.policy.condition import Condition
 from bide.policy.conditions import Code, Message
 from bide.policy.delay import Delay
-from bide.policy.errors import PolicyError
+from bide.policy.errors import PolicyError, shown
+from bide.policy.hints.paths import steps
 from bide.policy.outcome import Outcome
+from bide.policy.params import one_place
 from bide.policy.policy import Policy
 
-_STEP: Final = re.compile(
-    r"\.?(?:\[(?P<key>[^\]=]+)=(?P<equals>[^\]]*)\]|\[(?P<index>[0-9]{1,9})\]|(?P<name>[^.\[\]]+))"
-)
-_HEADER: Final = re.compile(r"header:[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
-_LONGEST: Final = 256
 _LAST_INDEX: Final = 99
 _USUAL_CODE: Final = "error.code"
 _USUAL_MESSAGE: Final = "error.message"
@@ -112,17 +109,16 @@ def checked_place(place: str) -> str:
     Return a place, unless it is none in a response.
 
     Raises:
-        PolicyError: neither a dotted path nor `header:name`.
+        PolicyError: neither a dotted path nor `header:name`, or one at which no response made up for a check holds
+            anything.
     """
-    if place.startswith("header:"):
-        if not _HEADER.fullmatch(place):
-            raise PolicyError(f"{place!r:.60} names no header; write one, such as 'header:x-request-id'")
-        return place
-    if not place or len(place) > _LONGEST or answer(400, "GET", {place: "x"}).at(place) != "x":
+    good = one_place(place, "the place")
+    if not good.startswith("header:") and answer(400, "GET", {good: "x"}).at(good) != "x":
         raise PolicyError(
-            f"{place!r:.60} is no place in a response; write a path such as 'error.code', or 'header:x-error'"
+            f"{shown(good, 60)} is no place in a response that can be checked (an index is at most {_LAST_INDEX}); "
+            "write a path such as 'error.code' or 'errors[0].code'"
         )
-    return place
+    return good
 
 
 def answer(status: int | None, method: str, held: Mapping[str, object]) -> Outcome:
@@ -133,25 +129,21 @@ def answer(status: int | None, method: str, held: Mapping[str, object]) -> Outco
     body: object = None
     for place, value in held.items():
         if not place.startswith("header:"):
-            body = _merged(body, _holding(_steps(place), value))
+            body = _merged(body, _holding(steps(place), value))
     return Outcome(status, headers, json.dumps(body), method=method)
 
 
-def _steps(place: str) -> list[re.Match[str]]:
-    return list(_STEP.finditer(place.removeprefix("$.")))
-
-
-def _holding(steps: Iterable[re.Match[str]], value: object) -> Any:
-    """Return the JSON in which these steps lead to a value."""
+def _holding(path: Iterable[Match[str]], value: object) -> Any:
+    """Return the JSON in which a path leads to a value."""
     held: Any = value
-    for step in reversed(list(steps)):
+    for step in reversed(list(path)):
         if step["name"] is not None:
             held = {step["name"]: held}
         elif step["index"] is not None:
             before: list[Any] = [None] * min(int(step["index"]), _LAST_INDEX)
             held = [*before, held]
         else:
-            held = [_merged(_holding(_steps(step["key"]), step["equals"]), held)]
+            held = [_merged(_holding(steps(step["key"]), step["equals"]), held)]
     return held
 
 

@@ -10,6 +10,7 @@ import attrs
 
 from bide.engine.clock import SYSTEM_CLOCK, Clock
 from bide.engine.readers import outcome_of_error, outcome_of_value
+from bide.policy.delay import Ask
 from bide.policy.durations import Duration, seconds_of
 from bide.policy.errors import PolicyError
 from bide.policy.explanation import Explanation
@@ -85,12 +86,12 @@ class Strategy(Contents):
             code = known.code
         # Of an exception only the response that it carries: its text may quote the URL, with what is secret there.
         message = attrs.evolve(outcome, error=None).read_message(self.read.message)
-        place = (known.details if known else None) or self.read.details
+        places = (known.details if known else None, self.read.details)
         error = self._class_for(status, code, category, known)(
             status,
             code,
             message,
-            details=None if place is None else outcome.at(place),
+            details=_first(outcome, places),
             param=_text(outcome, self.read.param),
             request_id=_text(outcome, self.read.request_id),
             retry_after=self._retry_after(outcome),
@@ -118,8 +119,12 @@ class Strategy(Contents):
 
         Raises:
             APIError: or the subclass for the status, the one that the catalogue names, or one of `with_errors`.
-            TypeError: `response` is nothing that anybody can read.
+            TypeError: `response` is nothing that anybody can read, or `body` is no text.
         """
+        said: object = body
+        if said is not None and not isinstance(said, (bytes, bytearray, str)):
+            what = "body takes what was read of the response, as a text or as bytes"
+            raise TypeError(f"{what}; got {type(said).__name__}")
         if isinstance(response, BaseException):
             outcome = outcome_of_error(response, body=True)
             if outcome.status is None:
@@ -194,8 +199,12 @@ class Strategy(Contents):
         said = self.read.retry_after(outcome)
         if said is not None:
             return said
-        explained = self.explain(outcome)
-        return explained.delay[0] if explained.delay is not None and explained.source else None
+        rules = self.policy_for(outcome.method, outcome.url).clauses
+        rule = next((rule for rule in rules if rule.matches(outcome)), None)
+        if rule is None or rule.verb != "retry_on":
+            return None
+        span = rule.span(Ask(outcome))  # however long, and whether or not it is waited for
+        return span.low if span.source else None
 
     def _class_for(
         self, status: int, code: str | None, category: str | None, known: CataloguedError | None
@@ -320,6 +329,12 @@ def _read_again(first: Strategy, text: str, path: str) -> tuple[Strategy | None,
         return None, findings
     findings = [*unfit(found)]
     return (None, findings) if findings else (attrs.evolve(found, classes=first.classes), [])
+
+
+def _first(outcome: Outcome, places: tuple[str | None, ...]) -> object:
+    """Return what stands at the first of some places that holds anything."""
+    held = (outcome.at(place) for place in places if place is not None)
+    return next((one for one in held if one is not None), None)
 
 
 def _text(outcome: Outcome, place: str | None) -> str | None:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Final, Generic, TypeVar
 
 from bide.engine.clock import Clock
+from bide.fleet.forking import tell_of_forks
 from bide.strategy.findings import Finding, StrategyError
 from bide.strategy.text import text_of
 
@@ -39,8 +40,8 @@ class Watch(Generic[T]):
     """
 
     __slots__ = (
-        "_clock", "_due", "_every", "_held", "_lock", "_name", "_read", "_seen", "_signature", "_since", "_text",
-        "_trusted", "error", "path",
+        "__weakref__", "_clock", "_due", "_every", "_held", "_lock", "_name", "_read", "_seen", "_signature", "_since",
+        "_text", "_trusted", "error", "path",
     )  # fmt: skip
 
     def __init__(
@@ -67,15 +68,17 @@ class Watch(Generic[T]):
         self._signature: Signature | None = None
         self._since = self._due  # when that signature was first seen
         self._trusted = False
+        tell_of_forks(self)
 
     def current(self) -> T:
         """Return what is in force, after a look at the file if one is due; never raises, and waits for nobody."""
         now = self._clock.monotonic()
-        if now >= self._due and self._lock.acquire(blocking=False):
+        lock = self._lock  # the same to the end, also in a child that is forked meanwhile
+        if now >= self._due and lock.acquire(blocking=False):
             try:
                 self._look(now)
             finally:
-                self._lock.release()
+                lock.release()
         return self._held
 
     def reload(self) -> bool:
@@ -93,6 +96,12 @@ class Watch(Generic[T]):
             if self.error is not None:
                 raise StrategyError(self.error.findings)
             return self._held is not before
+
+    def after_fork(self) -> None:
+        """Begin anew in a forked child, where whoever was in the middle of a look will not end it."""
+        self._lock = threading.RLock()
+        self._due = self._clock.monotonic()
+        self._trusted = False
 
     def _look(self, now: float) -> bool:
         """Look at the file, and return whether it stood still."""

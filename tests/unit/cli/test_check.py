@@ -152,3 +152,10 @@ def test_a_text_that_can_be_read_and_not_used_is_a_finding(run, text):
     assert (done.code, done.out) == (1, "Found 1 error.\n")
     assert done.err.startswith("bad-policy: ")
     assert run("check", text, "--json").json["checked"][0]["findings"][0]["code"] == "bad-policy"
+
+
+def test_a_text_may_be_longer_than_the_name_of_any_file(run):
+    text = "retry_on(" + ", ".join(map(str, range(400, 500))) + ").fixed(1s)"
+    done = run("check", text)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("All good: 1 rule")

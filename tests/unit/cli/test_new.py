@@ -48,6 +48,10 @@ def test_out_says_where_and_json_says_the_path(run, here):
     assert b"\r" not in (here / "mine.toml").read_bytes()
 
 
+def test_the_line_that_proves_it_can_be_pasted_into_a_shell(run, here):
+    assert "  bide check 'my notes.toml'" in run("new", "notes", "--out", "my notes.toml").out.splitlines()
+
+
 def test_a_file_that_is_there_is_left_as_it_is(run, here):
     (here / "notes.toml").write_text("mine", "utf-8")
     done = run("new", "notes")
@@ -68,6 +72,8 @@ def test_a_file_that_is_there_is_left_as_it_is(run, here):
         (["notes.toml"], "NAME is no file: write 'notes'"),
         (["notes", "--out", "no/such/notes.toml"], "cannot write no/such/notes.toml: No such file"),
         (["notes", "--out", "."], "is a directory"),
+        (["notes", "--out", "-"], "FILE ends in .toml: write '-.toml'"),
+        (["notes", "--out", "notes"], "FILE ends in .toml: write 'notes.toml'"),
         ([], "Missing argument 'NAME'"),
     ],
 )

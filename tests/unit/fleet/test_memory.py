@@ -76,6 +76,28 @@ def test_a_window_that_begins_replaces_the_one_before():
     assert store.window(KEY, 130) == 300
 
 
+def test_a_shorter_limit_that_is_used_up_holds_nobody_back_until_the_longer_one_is_counted_anew():
+    store = MemoryStore()
+    store.observe(KEY, Window(950, 3600), now=0)  # the hour's, and then the minute's
+    store.observe(KEY, Window(0, 32), now=0)
+    assert store.window(KEY, 0) == 32
+    assert store.window(KEY, 32) == 0
+
+
+def test_what_is_left_of_a_shorter_limit_is_not_all_that_is_left_of_the_longer_one():
+    store = MemoryStore()
+    store.observe(KEY, Window(950, 3600), now=0)
+    store.observe(KEY, Window(1, 32), now=0)
+    assert [store.window(KEY, 0) for _ in range(3)] == [0, 0, 0]
+
+
+def test_of_two_limits_that_are_used_up_the_longer_one_counts():
+    store = MemoryStore()
+    store.observe(KEY, Window(0, 3600), now=0)
+    store.observe(KEY, Window(0, 32), now=0)
+    assert store.window(KEY, 40) == 3560
+
+
 def test_requests_on_their_way_count_though_the_server_has_not_seen_them():
     store = MemoryStore()
     store.observe(KEY, Window(5, 20), now=0)

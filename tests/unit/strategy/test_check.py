@@ -99,7 +99,7 @@ UNREACHED = [
     ('retry_on(429 & code("typo"))', 'retry_on(429 & code("typo", at="e.c"))'),
     ('retry_on(503 & code("slow"))', 'retry_on(503 & code("slow", at="e.c"))'),
     ("retry_on(404 & 500)", "retry_on(404 & 500)"),
-    ('retry_on(404 & body("a..b"))', 'retry_on(404 & body("a..b"))'),
+    ('retry_on(404 & body("a[100]"))', 'retry_on(404 & body("a[100]"))'),
 ]
 
 

@@ -48,6 +48,11 @@ def matches(pattern, method, url):
         ("[::1]/*", "GET", "http://[::1]/"),
         ("/proxy/*", "GET", "/proxy/http://example.com"),
         ("GET *", "GET", "/x"),
+        ("/caf\u00e9/{id}", "GET", "/caf%C3%A9/7"),
+        ("/caf%c3%a9/{id}", "GET", "/caf\u00e9/7"),
+        ("/~me", "GET", "/%7Eme"),
+        ("/a%2fb", "GET", "/a%2Fb"),
+        ("/100%", "GET", "/100%"),
     ],
 )
 def test_a_pattern_matches(pattern, method, url):
@@ -152,6 +157,8 @@ def test_the_order_of_declaration_never_matters(patterns, random, method, url):
         ("a b.com/x", "'a' is no HTTP method|'b.com'"),
         ("ex_ample..com/x", "'ex_ample..com' is no host"),
         ("h.com:port/x", "'h.com:port' is no host"),
+        ("h.com:65536/x", "'h.com:65536' has no port from 1 to 65535"),
+        ("h.com:0/x", "'h.com:0' has no port from 1 to 65535"),
         ("/{}", "a parameter is a name in braces"),
         ("/{a b", "is no HTTP method|a parameter is a name in braces"),
         ("/a/**", "write one \\*"),
@@ -315,3 +322,9 @@ def test_a_request_is_asked_about_by_a_text(url):
         routes.match("GET", url)
     with pytest.raises(PolicyError, match="by its URL or path"):
         routes.policy_for("GET", url)
+
+
+def test_a_part_of_the_path_is_one_however_it_is_spelled():
+    pattern = Pattern.of("/agents/{id}/query")
+    spelled = ["/agents/b%2f~/query", "/agents/%62%2F%7e/query/", "https://h.example/agents/b%2F~/query?x"]
+    assert [pattern.params(Target.of("GET", url)) for url in spelled] == [{"id": "b%2F~"}] * 3

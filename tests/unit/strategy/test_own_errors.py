@@ -125,6 +125,13 @@ class Narrow(APIError):
         super().__init__(status)
 
 
+class Choosy(APIError):
+    def __init__(self, status, code, *args, **kwargs):
+        if code is None:
+            raise ValueError("a code is needed")
+        super().__init__(status, code, *args, **kwargs)
+
+
 @pytest.mark.parametrize(
     ("classes", "message"),
     [
@@ -135,6 +142,7 @@ class Narrow(APIError):
         ({True: QuotaError}, "as a key; got True"),
         ({QuotaError: QuotaError}, "as a key; got <class"),
         ({"quota": Narrow}, "Narrow cannot be built as APIError is"),
+        ({"quota": Choosy}, "Choosy cannot be built as APIError is (a code is needed)"),
     ],
 )
 def test_what_cannot_be_raised_is_refused_at_once(acme, classes, message):

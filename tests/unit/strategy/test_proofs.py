@@ -106,7 +106,7 @@ def test_an_endpoint_that_the_strategy_has_not_cannot_be_named_in_python_either(
         ('headers = { "X Left" = "0" }', ("bad-place", 'errors.a.headers."X Left"', 22, 13)),
         ("when = 429", ("wrong-type", "errors.a.when", 22, 8)),
         ('when = \'header("X") & hedaer("Y")\'', ("bad-condition", "errors.a.when", 22, 23)),
-        ("when = '429).fixed(1s'", ("bad-condition", "errors.a.when", 22, 9)),
+        ("when = '429).fixed(1s'", ("bad-condition", "errors.a.when", 22, 12)),
     ],
 )
 def test_what_is_wrong_in_a_proof_is_found(wrong, more, finding):

@@ -267,6 +267,34 @@ def test_the_seconds_asked_for_are_found_where_the_rule_looks_for_them(make):
     assert some.error_of(Outcome(500, body="{}")).retry_after is None
 
 
+def test_the_seconds_asked_for_are_told_though_they_are_too_many_to_wait(make):
+    some = make("""[policies]\ndefault = 'retry_on(429).after_message("in {seconds} second").within(9s)'\n""")
+    assert some.error_of(Outcome(429, body='{"message": "Again in 1200 seconds."}')).retry_after == 1200
+    assert some.error_of(Outcome(429, body='{"message": "Again in 10 seconds."}')).retry_after == 10
+
+
+def test_the_seconds_asked_for_are_told_though_nothing_is_repeated(make):
+    some = make("""[policies]\ndefault = 'retry_on(503).after_body("again_in")'\n""")
+    assert some.error_of(Outcome(503, body='{"again_in": 5}', method="POST")).retry_after == 5
+    assert some.error_of(Outcome(502, body='{"again_in": 5}')).retry_after is None
+
+
+def test_details_of_a_code_stand_where_they_usually_do_if_they_are_not_at_its_own_place(make):
+    some = make(
+        """[read]\ndetails = "details"\n[policies]\ndefault = 'give_up_on(4xx)'\n[errors.invalid]\nstatus = 400
+        decision = "give_up"\nmeaning = "m"\nresolution = "r"\ndetails = "errors"\n"""
+    )
+    both = '{"error": {"code": "invalid"}, "errors": ["its own"], "details": ["usual"]}'
+    assert some.error_of(Outcome(400, body=both)).details == ["its own"]
+    assert some.error_of(Outcome(400, body=both.replace('"errors"', '"others"'))).details == ["usual"]
+
+
+@pytest.mark.parametrize("said", [{"error": {"code": "quota"}}, 7, memoryview(b"{}"), ["{}"]])
+def test_raise_for_refuses_a_body_that_is_no_text(acme, said):
+    with pytest.raises(TypeError, match=f"body takes .* as a text or as bytes; got {type(said).__name__}"):
+        acme.raise_for(Outcome(429), body=said)
+
+
 def test_raise_for_takes_an_outcome(acme):
     assert acme.raise_for(Outcome(200)) is None
     assert acme.raise_for(Outcome(value=3)) is None

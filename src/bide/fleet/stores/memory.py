@@ -99,15 +99,21 @@ class MemoryStore:
             return left.resets - now
 
     def observe(self, key: str, window: Window, now: float) -> None:
-        """Remember what the server said; of one window the least, since answers overtake one another."""
+        """
+        Remember what the server said; of one window the least, since answers overtake one another.
+
+        Of two windows, an hour's and a minute's, the longer one is kept, unless only the shorter one is used up.
+        """
         resets = now + window.resets_in
         with _LOCK:
             left = self._left.get(key)
             if left is None or left.over(now) or resets > left.resets + _SAME_WINDOW:
                 self._sweep(now)
                 self._left[key] = _Left(window.remaining, resets)
-            else:
+            elif resets >= left.resets - _SAME_WINDOW:
                 left.requests = min(left.requests, window.remaining)
+            elif window.remaining == 0 < left.requests:
+                self._left[key] = _Left(0, resets)
 
     async def aslot(self, key: str, most: int, seconds: float, now: float) -> float:
         """Do as `slot` does: memory answers at once."""
