@@ -3,8 +3,10 @@
 import asyncio
 import inspect
 import ssl
+import sys
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 import anyio
 import attrs
@@ -14,7 +16,9 @@ import pytest
 
 from bide.adapters import httpx as httpx_adapter
 from bide.adapters import httpx2 as httpx2_adapter
-from bide.testing import FaultServer, VirtualClock
+from bide.testing import FaultServer, VirtualClock, steps
+
+sys.path.append(str(Path(__file__).parent))  # test folders are no packages
 
 NO_VERIFICATION = (
     ssl.create_default_context()
@@ -213,8 +217,8 @@ def _spying(kit, look, then, options):
 
 
 @pytest.fixture(params=WAYS)
-def kit(request):
-    return Kit(*WAYS[request.param])
+def kit(request, seam):
+    return Kit(*WAYS[request.param], seam=seam)
 
 
 @pytest.fixture(params=WAYS)
@@ -224,24 +228,24 @@ def transport_kit(request):
 
 
 @pytest.fixture(params=[way for way in WAYS if not way.endswith("-sync")])
-def async_kit(request):
-    return Kit(*WAYS[request.param])
+def async_kit(request, seam):
+    return Kit(*WAYS[request.param], seam=seam)
 
 
 @pytest.fixture(params=[way for way in WAYS if way.endswith("-asyncio")])
-def asyncio_kit(request):
-    return Kit(*WAYS[request.param])
+def asyncio_kit(request, seam):
+    return Kit(*WAYS[request.param], seam=seam)
 
 
 @pytest.fixture(params=[way for way in WAYS if way.endswith("-sync")])
-def sync_kit(request):
-    return Kit(*WAYS[request.param])
+def sync_kit(request, seam):
+    return Kit(*WAYS[request.param], seam=seam)
 
 
-@pytest.fixture(params=["transport", "client"])
-def seam(request):
-    """Where the policy stands. A module whose claims hold at both seams puts it into its kits."""
-    return request.param
+@pytest.fixture
+def seam():
+    """Where the policy of a kit stands; in a module marked `both_seams`, at each of the two."""
+    return "transport"
 
 
 @pytest.fixture(params=WAYS)
@@ -261,6 +265,53 @@ def server():
     with FaultServer() as running:
         yield running
         running.wait_until_idle()
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "both_seams: what is claimed of a kit holds at each of its seams")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc):
+    """Put both seams into the kits of what is marked so, unless a test says itself at which it is."""
+    test = metafunc.definition
+    said = any("seam" in mark.args[0] for mark in test.iter_markers("parametrize"))
+    if "seam" in metafunc.fixturenames and not said and test.get_closest_marker("both_seams"):
+        both = pytest.mark.parametrize("seam", ["transport", "client"])
+        test.add_marker(both, append=False)  # a test's name says it right after the kit
+
+
+@pytest.fixture
+def settling_clock(server):
+    """A clock on which each wait lasts, for real, until the server's connections are free; `waits` says if they were."""
+
+    class SettlingClock(VirtualClock):
+        waits = ()
+
+        def sleep(self, seconds):
+            server.wait_until_idle()
+            self.waits = (*self.waits, server.open_connections)
+            super().sleep(seconds)
+
+        async def asleep(self, seconds):
+            await anyio.to_thread.run_sync(self.sleep, seconds)
+
+    return SettlingClock()
+
+
+@pytest.fixture
+def shop():
+    """What a server that keeps idempotency keys has done, by key, and its answer, which gets lost the first time."""
+    done = {}
+
+    def create(seen):
+        key = seen.header("Idempotency-Key")
+        if key in done:
+            return steps.respond(201, body=done[key])
+        done[key] = f"order {len(done) + 1}"
+        return steps.drop()
+
+    return done, create
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,15 +1,12 @@
 """How many requests an aiohttp session makes, after which failures, and what comes out in the end."""
 
-import asyncio
-import gc
 import logging
 import socket
-from contextlib import asynccontextmanager
 
 import aiohttp
-import attrs
 import pytest
 from aiohttp.client import IDEMPOTENT_METHODS
+from aiohttp_sessions import Sessions
 
 from bide import Routes, anything, code, give_up_on, history, network, retry_on, timeout, unsent
 from bide.adapters import aiohttp as adapter
@@ -33,34 +30,9 @@ FAULTS = {"500": steps.respond(500), "503": steps.respond(503), **LOST}
 WRITES = ["POST", "PATCH", "PURGE"]
 
 
-@attrs.frozen
-class Kit:
-    """An aiohttp session with one connection, whose scenario leaves no task behind."""
-
-    clock: object
-
-    def run(self, scenario):
-        async def main():
-            await scenario()
-            assert asyncio.all_tasks() == {asyncio.current_task()}
-
-        asyncio.run(main())
-        gc.collect()  # what was left to the collector would warn now
-
-    @asynccontextmanager
-    async def session(self, policy=POLICY, *, middlewares=(), inner=(), session=(), **options):
-        retry = retry_middleware(policy, **{"clock": self.clock, **options})
-        async with aiohttp.ClientSession(
-            middlewares=(*middlewares, retry, *inner),
-            connector=aiohttp.TCPConnector(limit=1),
-            **{"timeout": aiohttp.ClientTimeout(total=20), **dict(session)},
-        ) as made:
-            yield made
-
-
 @pytest.fixture
 def kit(clock):
-    return Kit(clock)
+    return Sessions(clock, POLICY)
 
 
 async def call(kit, server, step, method, policy=POLICY, **options):

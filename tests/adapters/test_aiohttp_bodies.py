@@ -1,23 +1,20 @@
 """Bodies through an aiohttp session: sent again as they were, or not at all; read once, within bounds, and put back."""
 
 import asyncio
-import gc
 import gzip
 import io
 import json
 import os
 import threading
 import zlib
-from contextlib import asynccontextmanager
 
 import aiohttp
-import attrs
 import pytest
+from aiohttp_sessions import Sessions
 from packaging.version import Version
 
 from bide import code, history, network, retry_on
 from bide.adapters import http
-from bide.adapters.aiohttp import retry_middleware
 from bide.engine.clock import SYSTEM_CLOCK
 from bide.testing import steps
 
@@ -28,30 +25,7 @@ LATER = json.dumps({"error": {"code": "later", "text": "é" * 100}}).encode()
 NEVER = json.dumps({"error": {"code": "never", "text": "é" * 100}}).encode()
 
 
-@attrs.frozen
-class Kit:
-    """An aiohttp session with one connection, whose scenario leaves no task behind."""
-
-    clock: object
-
-    def run(self, scenario):
-        async def main():
-            await scenario()
-            assert asyncio.all_tasks() == {asyncio.current_task()}
-
-        asyncio.run(main())
-        gc.collect()  # what was left to the collector would warn now
-
-    @asynccontextmanager
-    async def session(self, policy=POLICY, *, inner=(), session=(), **options):
-        retry = retry_middleware(policy, **{"clock": self.clock, **options})
-        async with aiohttp.ClientSession(
-            middlewares=(retry, *inner),
-            connector=aiohttp.TCPConnector(limit=1),  # a response that is kept would be waited for
-            **{"timeout": aiohttp.ClientTimeout(total=20), **dict(session)},
-        ) as made:
-            yield made
-
+class Kit(Sessions):
     async def got(self, server, *script, policy=POLICY, method="GET", session=(), middleware=(), **options):
         """Make one call; return the response, read, and its body."""
         server.on("/f", *script)
@@ -64,7 +38,7 @@ class Kit:
 
 @pytest.fixture
 def kit(clock):
-    return Kit(clock)
+    return Kit(clock, POLICY)
 
 
 # What is sent

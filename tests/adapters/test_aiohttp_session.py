@@ -10,9 +10,9 @@ import warnings
 import weakref
 
 import aiohttp
-import attrs
 import pytest
 from aiohttp import web
+from aiohttp_sessions import Sessions
 
 from bide import code, history, network, retry_on
 from bide.adapters.aiohttp import retry_middleware
@@ -22,31 +22,9 @@ POLICY = retry_on(503, network).fixed(2)
 OK = steps.respond(body="done")
 
 
-@attrs.frozen
-class Kit:
-    """Aiohttp sessions with one connection, whose scenario leaves no task behind."""
-
-    clock: object
-
-    def run(self, scenario):
-        async def main():
-            await scenario()
-            assert asyncio.all_tasks() == {asyncio.current_task()}
-
-        asyncio.run(main())
-        gc.collect()  # what was left to the collector would warn now
-
-    def session(self, policy=POLICY, *, outer=(), inner=(), session=(), **options):
-        retry = retry_middleware(policy, **{"clock": self.clock, **options})
-        connector = aiohttp.TCPConnector(limit=1)
-        return aiohttp.ClientSession(
-            middlewares=(*outer, retry, *inner), connector=connector, **dict(session)
-        )
-
-
 @pytest.fixture
 def kit(clock):
-    return Kit(clock)
+    return Sessions(clock, POLICY)
 
 
 async def test_a_redirect_and_then_a_failure_are_retried_from_the_hop_that_failed(kit, server, clock):

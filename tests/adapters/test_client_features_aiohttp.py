@@ -1,15 +1,12 @@
 """What redirects, auth, cookies and traces of aiohttp make of a request holds for each attempt of it, at each hop."""
 
-import asyncio
 import base64
-import gc
 
 import aiohttp
-import attrs
 import pytest
+from aiohttp_sessions import Sessions
 
 from bide import history, network, retry_on
-from bide.adapters.aiohttp import retry_middleware
 from bide.testing import steps
 
 POLICY = retry_on(429, 503, network).fixed(2)
@@ -17,29 +14,9 @@ OK = steps.respond(body="done")
 BASIC = "Basic " + base64.b64encode(b"user:secret").decode()
 
 
-@attrs.frozen
-class Kit:
-    """Sessions with one connection, whose scenario leaves no task behind."""
-
-    clock: object
-
-    def run(self, scenario):
-        async def main():
-            await scenario()
-            assert asyncio.all_tasks() == {asyncio.current_task()}
-
-        asyncio.run(main())
-        gc.collect()  # what was left to the collector would warn now
-
-    def session(self, *, outer=(), inner=(), **options):
-        retry = retry_middleware(POLICY, clock=self.clock)
-        connector = aiohttp.TCPConnector(limit=1)
-        return aiohttp.ClientSession(middlewares=(*outer, retry, *inner), connector=connector, **options)
-
-
 @pytest.fixture
 def kit(clock):
-    return Kit(clock)
+    return Sessions(clock, POLICY)
 
 
 def hops(server):
@@ -90,7 +67,10 @@ OWN = {"Authorization": BASIC}
 async def test_credentials_go_with_every_attempt(kit, server, where):
     server.on("/f", steps.respond(503), steps.drop(), OK)
     of_session, of_call = ({"headers": OWN}, {}) if where == "session" else ({}, {"headers": OWN})
-    async with kit.session(**of_session) as session, session.get(server.url + "/f", **of_call) as response:
+    async with (
+        kit.session(session=of_session) as session,
+        session.get(server.url + "/f", **of_call) as response,
+    ):
         assert await response.text() == "done"
     assert [seen.header("Authorization") for seen in server.requests] == [BASIC] * 3
 
@@ -123,7 +103,9 @@ async def test_a_middleware_that_signs_is_asked_for_each_attempt_beneath_the_ret
 
 async def test_cookies_of_the_session_go_with_every_attempt(kit, server):
     server.on("/f", steps.respond(503), steps.drop(), OK)
-    async with kit.session(cookies={"session": "s1"}, cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+    async with kit.session(
+        session={"cookies": {"session": "s1"}, "cookie_jar": aiohttp.CookieJar(unsafe=True)}
+    ) as session:
         await session.get(server.url + "/f")
     assert [seen.header("Cookie") for seen in server.requests] == ["session=s1"] * 3
 
@@ -131,7 +113,7 @@ async def test_cookies_of_the_session_go_with_every_attempt(kit, server):
 async def test_a_cookie_that_a_redirect_sets_goes_with_every_attempt_of_the_next_hop(kit, server):
     server.on("/f", steps.respond(302, {"Location": "/g", "Set-Cookie": "seen=1"}))
     server.on("/g", steps.respond(503), OK)
-    async with kit.session(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+    async with kit.session(session={"cookie_jar": aiohttp.CookieJar(unsafe=True)}) as session:
         await session.get(server.url + "/f")
     assert [seen.header("Cookie") for seen in server.requests] == [None, "seen=1", "seen=1"]
 
@@ -155,7 +137,7 @@ def tracing(told):
 async def test_a_trace_tells_of_one_request_and_of_every_attempt_beneath_it(kit, server):
     told = []
     server.on("/f", steps.respond(503), steps.drop(), OK)
-    async with kit.session(trace_configs=[tracing(told)]) as session:
+    async with kit.session(session={"trace_configs": [tracing(told)]}) as session:
         await session.put(server.url + "/f", data=b"put")
     assert told.count("on_request_start") == told.count("on_request_end") == 1
     assert told[0] == "on_request_start"
@@ -168,7 +150,7 @@ async def test_a_trace_tells_of_one_request_and_of_every_attempt_beneath_it(kit,
 async def test_a_trace_tells_once_of_the_exception_that_comes_out(kit, server):
     told = []
     server.on("/f", steps.drop())
-    async with kit.session(trace_configs=[tracing(told)]) as session:
+    async with kit.session(session={"trace_configs": [tracing(told)]}) as session:
         with pytest.raises(aiohttp.ServerDisconnectedError):
             await session.post(server.url + "/f", data=b"pay")
     assert told.count("on_request_exception") == 1

@@ -4,32 +4,18 @@ import gzip
 import json
 import zlib
 
-import attrs
 import pytest
 
 from bide import code, history, message, network, retry_on
 from bide.adapters import httpx_bodies
 from bide.testing import steps
 
+pytestmark = pytest.mark.both_seams
+
 POLICY = retry_on("4xx" & code("later")).fixed(2).any_method()
 LATER = json.dumps({"error": {"code": "later", "text": "é" * 100}}).encode()
 NEVER = json.dumps({"error": {"code": "never", "text": "é" * 100}}).encode()
 OK = steps.respond(body="done")
-
-
-@pytest.fixture
-def kit(kit, seam):
-    return attrs.evolve(kit, seam=seam)
-
-
-@pytest.fixture
-def sync_kit(sync_kit, seam):
-    return attrs.evolve(sync_kit, seam=seam)
-
-
-@pytest.fixture
-def async_kit(async_kit, seam):
-    return attrs.evolve(async_kit, seam=seam)
 
 
 async def got(kit, server, clock, *script, policy=POLICY):

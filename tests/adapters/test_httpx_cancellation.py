@@ -4,34 +4,15 @@ import asyncio
 import gc
 
 import anyio
-import attrs
 import pytest
 
 from bide import code, network, retry_on
 from bide.testing import VirtualClock, steps
 
+pytestmark = pytest.mark.both_seams
+
 POLICY = retry_on(503, network).fixed(60)
 OK = steps.respond(body="done")
-
-
-@pytest.fixture
-def kit(kit, seam):
-    return attrs.evolve(kit, seam=seam)
-
-
-@pytest.fixture
-def sync_kit(sync_kit, seam):
-    return attrs.evolve(sync_kit, seam=seam)
-
-
-@pytest.fixture
-def async_kit(async_kit, seam):
-    return attrs.evolve(async_kit, seam=seam)
-
-
-@pytest.fixture
-def asyncio_kit(asyncio_kit, seam):
-    return attrs.evolve(asyncio_kit, seam=seam)
 
 
 async def cancelled(call, ready):

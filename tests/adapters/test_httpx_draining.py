@@ -2,32 +2,17 @@
 
 import threading
 
-import anyio
-import attrs
 import pytest
 
 from bide import code, network, retry_on
 from bide.adapters import http
 from bide.testing import steps
 
+pytestmark = pytest.mark.both_seams
+
 POLICY = retry_on(408, 421, 500, 503, network).fixed(2)
 OK = steps.respond(body="done")
 BIG = b"x" * 5_000_000
-
-
-@pytest.fixture
-def kit(kit, seam):
-    return attrs.evolve(kit, seam=seam)
-
-
-@pytest.fixture
-def sync_kit(sync_kit, seam):
-    return attrs.evolve(sync_kit, seam=seam)
-
-
-@pytest.fixture
-def async_kit(async_kit, seam):
-    return attrs.evolve(async_kit, seam=seam)
 
 
 async def got(kit, server, clock, *script, policy=POLICY, method="GET", **options):
@@ -70,7 +55,7 @@ async def test_an_endless_body_is_closed_not_read(turn_kit, server, clock):
 
 async def test_a_body_that_stalls_is_closed_after_the_clients_own_patience(turn_kit, server, clock):
     stalling = steps.trickle(b"ab", pause=0.3, status=503)
-    response = await got(turn_kit, server, clock, stalling, OK, timeout=0.1)
+    response = await got(turn_kit, server, clock, stalling, OK, policy=POLICY.max(99), timeout=0.1)
     assert response.text == "done"
     assert server.connections == 1 + len(clock.sleeps)  # more than two, where even the answer is too slow
 
@@ -79,7 +64,7 @@ async def test_a_body_that_never_stalls_long_enough_to_time_out_is_closed_all_th
     turn_kit, server, clock
 ):
     dribbling = steps.trickle(b"a" * 100, pause=0.02, status=503)
-    response = await got(turn_kit, server, clock, dribbling, OK, timeout=0.1)
+    response = await got(turn_kit, server, clock, dribbling, OK, policy=POLICY.max(99), timeout=0.1)
     assert response.text == "done"
     assert server.connections == 1 + len(clock.sleeps)  # read to its end, one would have served again
 
@@ -118,24 +103,9 @@ async def test_an_answer_to_head_leaves_its_connection_whatever_length_it_names(
     assert server.connections == 1
 
 
-async def test_the_responses_own_connection_is_free_before_the_wait(kit, server):
-    open_at_the_wait = []
-
-    class Clock:
-        def monotonic(self):
-            return 0.0
-
-        time = monotonic
-
-        def sleep(self, seconds):
-            server.wait_until_idle()
-            open_at_the_wait.append(server.open_connections)
-
-        async def asleep(self, seconds):
-            await anyio.to_thread.run_sync(self.sleep, seconds)
-
-    await got(kit, server, Clock(), steps.endless(status=503), OK)
-    assert open_at_the_wait == [0]
+async def test_the_responses_own_connection_is_free_before_the_wait(kit, server, settling_clock):
+    await got(kit, server, settling_clock, steps.endless(status=503), OK)
+    assert settling_clock.waits == (0,)
 
 
 async def test_the_clients_read_timeout_is_what_it_was_after_a_drain(kit, server, clock):

@@ -3,21 +3,17 @@
 import gc
 from uuid import UUID
 
-import attrs
 import pytest
 
 from bide import PolicyError, code, history, network, retry_on
 from bide.testing import steps
 
+pytestmark = pytest.mark.both_seams
+
 POLICY = retry_on(503, 409, network).fixed(2)
 OK = steps.respond(body="done")
 BUSY = steps.respond(503)
 CHALLENGE = {"WWW-Authenticate": 'Digest realm="r", qop="auth", nonce="n", algorithm=MD5'}
-
-
-@pytest.fixture
-def kit(kit, seam):
-    return attrs.evolve(kit, seam=seam)
 
 
 def keyed(kit, clock, policy=POLICY, key=True, **options):
@@ -226,16 +222,8 @@ async def test_no_key_is_in_a_log_record(kit, server, clock, caplog):
     assert not [text for text in told if keys(server)[0] in text]
 
 
-async def test_a_server_that_keeps_keys_does_a_thing_once(kit, server, clock):
-    done = {}
-
-    def create(seen):
-        key = seen.header("Idempotency-Key")
-        if key in done:
-            return steps.respond(201, body=done[key])
-        done[key] = f"order {len(done) + 1}"
-        return steps.drop()  # it is done, and nobody is told
-
+async def test_a_server_that_keeps_keys_does_a_thing_once(kit, server, clock, shop):
+    done, create = shop
     server.on("/orders", create)
     async with keyed(kit, clock) as client:
         created = [(await client.post(server.url + "/orders")).text for _ in range(2)]

@@ -4,20 +4,16 @@ import io
 import os
 import tempfile
 
-import attrs
 import pytest
 
 from bide import history, network, retry_on
 from bide.testing import steps
 
+pytestmark = pytest.mark.both_seams
+
 POLICY = retry_on(503, network).fixed(2).any_method()
 ONCE_BROKEN = (steps.respond(503), steps.drop(), steps.respond(200))
 CONTENT = os.urandom(200_000)
-
-
-@pytest.fixture
-def kit(kit, seam):
-    return attrs.evolve(kit, seam=seam)
 
 
 async def posted(kit, server, clock, files, script=ONCE_BROKEN, **options):

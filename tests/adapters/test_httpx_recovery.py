@@ -1,18 +1,14 @@
 """An action between two attempts, a deadline around them, and a pace: what the engine brings holds in a client too."""
 
-import attrs
 import pytest
 
 from bide import code, retry_on
 from bide.testing import steps
 
+pytestmark = pytest.mark.both_seams
+
 OK = steps.respond(body="done")
 EXPIRED = steps.json(401, {"code": "expired"})
-
-
-@pytest.fixture
-def kit(kit, seam):
-    return attrs.evolve(kit, seam=seam)
 
 
 def stored(kit, token):

@@ -2,11 +2,12 @@
 
 import socket
 
-import attrs
 import pytest
 
 from bide import history, network, retry_on
 from bide.testing import steps
+
+pytestmark = pytest.mark.both_seams
 
 POLICY = retry_on(408, 421, 425, 429, "5xx", network).fixed(2).max(1)
 WRITES = ("POST", "PATCH")
@@ -20,11 +21,6 @@ FAULTS = {
     "half_head": steps.half_head(),
 }
 DECLINED = (408, 421, 425, 429)
-
-
-@pytest.fixture
-def kit(kit, seam):
-    return attrs.evolve(kit, seam=seam)
 
 
 async def call(kit, server, clock, step, method, policy=POLICY, **options):

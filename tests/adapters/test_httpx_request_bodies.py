@@ -5,30 +5,16 @@ import os
 import tempfile
 
 import anyio
-import attrs
 import pytest
 from packaging.version import Version
 
 from bide import history, network, retry_on
 from bide.testing import steps
 
+pytestmark = pytest.mark.both_seams
+
 POLICY = retry_on(503, network).fixed(2).any_method()
 ONCE_BROKEN = (steps.respond(503), steps.drop(), steps.respond(200))
-
-
-@pytest.fixture
-def kit(kit, seam):
-    return attrs.evolve(kit, seam=seam)
-
-
-@pytest.fixture
-def sync_kit(sync_kit, seam):
-    return attrs.evolve(sync_kit, seam=seam)
-
-
-@pytest.fixture
-def async_kit(async_kit, seam):
-    return attrs.evolve(async_kit, seam=seam)
 
 
 async def posted(kit, server, clock, script=ONCE_BROKEN, policy=POLICY, **body):

@@ -4,20 +4,16 @@ import gc
 import logging
 import weakref
 
-import attrs
 import pytest
 
 from bide import history, network, retry_on
 from bide.engine.events import RetryScheduled
 from bide.testing import steps
 
+pytestmark = pytest.mark.both_seams
+
 SECRETS = ("s3cret", "t0ken", "passw0rd", "c00kie", "fr4gment", "b0dy")
 POLICY = retry_on(503, network).fixed(2).any_method()
-
-
-@pytest.fixture
-def kit(kit, seam):
-    return attrs.evolve(kit, seam=seam)
 
 
 def secret_request(server):

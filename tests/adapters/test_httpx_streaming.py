@@ -2,20 +2,16 @@
 
 import threading
 
-import attrs
 import pytest
 
 from bide import code, history, retry_on
 from bide.testing import steps
 
+pytestmark = pytest.mark.both_seams
+
 POLICY = retry_on(503).fixed(2) | retry_on("4xx" & code("later")).fixed(2)
 BODY = b"the first half, the second half"
 HALF = 15
-
-
-@pytest.fixture
-def kit(kit, seam):
-    return attrs.evolve(kit, seam=seam)
 
 
 class Gated(bytes):

@@ -320,16 +320,8 @@ def test_what_is_safe_without_a_key_is_repeated_after_422(method, key, follows):
         assert decision.reason is Reason.NOT_IDEMPOTENT
 
 
-def test_a_server_that_keeps_keys_does_a_thing_once(send, clock):
-    done = {}
-
-    def create(seen):
-        key = seen.header("Idempotency-Key")
-        if key in done:
-            return steps.respond(201, body=done[key])
-        done[key] = f"order {len(done) + 1}"
-        return steps.drop()  # it is done, and nobody is told
-
+def test_a_server_that_keeps_keys_does_a_thing_once(send, clock, shop):
+    done, create = shop
     with FaultServer() as server:
         server.on("/orders", create)
         post = ("POST", server.url + "/orders", {})

@@ -52,31 +52,28 @@ class Httpx2(Httpx):
     library, install = httpx2, staticmethod(for_httpx2.install)
 
 
-class SyncHttpx(Way):
+class Blocking(Way):
+    """A client of threads."""
+
+    async def __aexit__(self, *exc):
+        self.client.close()
+
+    async def get(self, url, method="GET", **headers):
+        response = await anyio.to_thread.run_sync(lambda: self.client.request(method, url, headers=headers))
+        return response.status_code, response.text, history(response)
+
+
+class SyncHttpx(Blocking):
     async def __aenter__(self):
         self.client = for_httpx.install(httpx.Client(trust_env=False), self.policy, **self.options)
         return self
 
-    async def __aexit__(self, *exc):
-        self.client.close()
 
-    async def get(self, url, method="GET", **headers):
-        response = await anyio.to_thread.run_sync(lambda: self.client.request(method, url, headers=headers))
-        return response.status_code, response.text, history(response)
-
-
-class Requests(Way):
+class Requests(Blocking):
     async def __aenter__(self):
         self.client = for_requests.install(requests.Session(), self.policy, **self.options)
         self.client.trust_env = False
         return self
-
-    async def __aexit__(self, *exc):
-        self.client.close()
-
-    async def get(self, url, method="GET", **headers):
-        response = await anyio.to_thread.run_sync(lambda: self.client.request(method, url, headers=headers))
-        return response.status_code, response.text, history(response)
 
 
 class Aiohttp(Way):

@@ -253,22 +253,10 @@ def test_a_misdirected_request_goes_to_a_new_connection(client, server, status, 
     assert server.connections == 2
 
 
-def test_the_responses_connection_is_free_before_the_wait(client, server):
-    open_at_the_wait = []
-
-    class Clock:
-        def monotonic(self):
-            return 0.0
-
-        time = monotonic
-
-        def sleep(self, seconds):
-            server.wait_until_idle()
-            open_at_the_wait.append(server.open_connections)
-
+def test_the_responses_connection_is_free_before_the_wait(client, server, settling_clock):
     server.on("/f", steps.endless(status=503), OK)
-    client(clock=Clock()).get(server.url + "/f")
-    assert open_at_the_wait == [0]
+    client(clock=settling_clock).get(server.url + "/f")
+    assert settling_clock.waits == (0,)
 
 
 # What comes back, and is the caller's

@@ -21,6 +21,9 @@ texts = st.text(ANY_CHARACTER, min_size=1, max_size=12) | st.sampled_from(
 )
 tokens = st.text(string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~", min_size=1, max_size=12)
 numbers = st.integers(-(10**300), 10**300) | st.floats(allow_nan=False, allow_infinity=False)
+places = st.sampled_from(
+    ["a", "error.code", "errors[0].code", "errors.0", '[0].é "x"', "d[@type=a.B].c", "$.x", "header:x-error"]
+)
 json_values = st.none() | st.booleans() | numbers | texts
 one_status = st.integers(100, 599)
 statuses = st.one_of(
@@ -48,7 +51,7 @@ jitters = st.sampled_from([True, False, "full", "equal", "decorrelated"])
 
 def leaves():
     ask = st.sampled_from([bide.network, bide.unsent, bide.anything, bide.idempotent, bide.replayable])
-    at = st.none() | texts
+    at = st.none() | places
     kinds = st.lists(st.sampled_from(["connect", "read", "write", "pool", "attempt"]), min_size=1, max_size=3)
     return st.one_of(
         ask,
@@ -57,7 +60,7 @@ def leaves():
         st.lists(statuses, min_size=1, max_size=3).map(lambda some: bide.status(*some)),
         st.builds(lambda some, at: bide.code(*some, at=at), st.lists(texts, min_size=1, max_size=3), at),
         st.builds(bide.header, tokens, st.none() | texts),
-        st.builds(bide.body, texts, json_values),
+        st.builds(bide.body, places, json_values),
         st.builds(lambda pattern, at: bide.message(pattern, at=at), texts, at),
         st.lists(tokens, min_size=1, max_size=3).map(lambda some: bide.method(*some)),
         st.lists(names | exceptions, min_size=1, max_size=3).map(lambda some: bide.raises(*some)),
@@ -94,9 +97,9 @@ templates = st.sampled_from(
 hints = st.one_of(
     st.tuples(st.just("after_header"), st.tuples(tokens), st.just({})),
     st.tuples(st.just("after_reset"), st.tuples(tokens), st.just({})),
-    st.tuples(st.just("after_body"), st.tuples(texts), st.just({})),
+    st.tuples(st.just("after_body"), st.tuples(places), st.just({})),
     st.tuples(
-        st.just("after_message"), st.tuples(templates), st.fixed_dictionaries({"at": st.none() | texts})
+        st.just("after_message"), st.tuples(templates), st.fixed_dictionaries({"at": st.none() | places})
     ),
     st.tuples(st.just("after_attribute"), st.tuples(st.sampled_from(["retry_after", "a.b"])), st.just({})),
     st.just(("after_hint", (), {})),

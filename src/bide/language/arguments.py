@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Container, Sequence
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ from bide.policy.errors import PolicyError
 from bide.policy.params import FOREVER, Param
 
 _NOT_WRITTEN: Final = object()
+_UNQUOTED: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+_SPELLED: Final = {"true": "True", "false": "False", "null": "None", "none": "None"}
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -76,7 +79,8 @@ def bound(source: Source, call: ast.Call, word: str, params: Sequence[Param]) ->
     elif variadic is None:
         placed = [param for param in single if not param.keyword]
         if len(call.args) > len(placed):
-            raise source.fail(f"{word}() takes {_how_many(placed)}", call.args[len(placed)])
+            named = [param.name for param in single if param.keyword]
+            raise source.fail(f"{word}() takes {_how_many(placed, named)}", call.args[len(placed)])
         for param, node in zip(placed, call.args, strict=False):
             values[param.name] = value_of(source, node, word, param)
             spans[param.name] = span_of(node)
@@ -84,9 +88,10 @@ def bound(source: Source, call: ast.Call, word: str, params: Sequence[Param]) ->
         param = _by_name(source, keyword, word, single, values)
         values[param.name] = value_of(source, keyword.value, word, param)
         spans[param.name] = span_of(keyword)
-    missing = [param.name for param in params if param.required and param.name not in values]
-    if missing:
-        raise source.fail(f"{word}() needs {missing[0]}", call)
+    missing = next((param for param in params if param.required and param.name not in values), None)
+    if missing is not None:
+        _, expected = _KINDS.get(missing.kind, _KINDS["any"])
+        raise source.fail(f"{word}() needs {missing.name}: {expected}", call)
     return Arguments(values, spans)
 
 
@@ -106,9 +111,11 @@ def _by_name(
     return param
 
 
-def _how_many(params: Sequence[Param]) -> str:
+def _how_many(params: Sequence[Param], named: Sequence[str]) -> str:
     names = [param.name for param in params]
-    return f"at most {len(names)}: {', '.join(names)}" if names else "nothing by place"
+    if names:
+        return f"at most {len(names)}: {', '.join(names)}"
+    return f"nothing by place; write {named[0]}=..." if named else "no arguments"
 
 
 def value_of(source: Source, node: ast.expr, word: str, param: Param) -> Any:
@@ -127,18 +134,23 @@ def value_of(source: Source, node: ast.expr, word: str, param: Param) -> Any:
 def _instead(source: Source, node: ast.expr, word: str, param: Param) -> str:
     """Say what to write for the mistakes that are easily made."""
     value = constant(source, node)
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and value != FOREVER
+    written = source.written(node)
     if param.kind == "seconds" and number and value == 0 and word in registry.names("delays"):
         return "; no delay at all is written immediately()"
     if param.kind == "seconds" and number:
-        return f"; write {source.written(node)}s for seconds, or {source.written(node)}ms"
+        return f"; write {written}s for seconds, or {written}ms"
     if param.kind in ("count", "forever", "number") and isinstance(value, Duration):
-        return f"; write {source.written(node).rstrip('hms')} without a unit"
+        return f"; write {written.rstrip('hms')} without a unit"
+    if param.kind in ("count", "forever", "number") and isinstance(value, str) and value.isdecimal():
+        return f"; write {value} without quotes"
     if param.kind == "share" and type(value) is int:
-        return f"; write {source.written(node)}%"
-    if param.kind in ("text", "json") and isinstance(node, ast.Name) and not source.literal(node):
-        return f'; write "{node.id[:40]}" in quotes'
-    return f"; got {quoted(source.written(node))}"
+        return f"; write {written}%"
+    if param.kind in ("flag", "jitter", "json") and written in _SPELLED:
+        return f"; write {_SPELLED[written]}"
+    if param.kind in ("text", "json") and _UNQUOTED.fullmatch(written) and not isinstance(node, ast.Constant):
+        return f'; write "{written}" in quotes'
+    return f"; got {quoted(written)}"
 
 
 def constant(source: Source, node: ast.expr) -> Any:

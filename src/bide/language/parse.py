@@ -9,6 +9,7 @@ from typing import Final, TypeVar, cast
 from bide.language.arguments import Arguments, Source, bound, constant, dotted_name, span_of
 from bide.language.diagnostics import PolicySyntaxError, did_you_mean, quoted
 from bide.language.literals import Duration, Range, Share, rewrite
+from bide.language.mistakes import RULES_JOINED, in_place_of_a_condition, in_place_of_a_rule, in_the_grammar
 from bide.language.words import HEADS, MAX, WHOLE, WORDS, Word
 from bide.policy import registry
 from bide.policy.clause import Clause
@@ -50,26 +51,50 @@ def parse(text: str, *, rules: Mapping[str, Policy] | None = None) -> Policy:
         raise PolicySyntaxError("there is no policy here; write one, such as retry_on(503)", text, 0, 1)
     reader = _Reader(Source(text, rewritten.literals), {} if rules is None else rules)
     try:
-        policy = reader.policy(_grammar(rewritten.text, text))
+        policy = reader.policy(_grammar(rewritten.text, text, "policy"))
     except RecursionError:
-        raise PolicySyntaxError("the text is nested too deeply to be read from here", text, 0, 1) from None
+        raise _too_deep(text) from None
     beyond = _beyond_ceilings(policy)
     if beyond is not None:
         raise PolicySyntaxError(beyond, text, 0, len(text))
     return capped(policy, MOST_ATTEMPTS)
 
 
-def _grammar(rewritten: str, text: str) -> ast.expr:
+def parse_condition(text: str) -> Condition:
+    """
+    Return the condition that a text says: what stands between the parentheses of `retry_on(...)`; a comma is an or.
+
+    Raises:
+        PolicySyntaxError: the text is no condition.
+    """
+    rewritten = rewrite(text)
+    said = rewritten.text.rstrip()
+    if not said:
+        raise PolicySyntaxError("there is no condition here; write one, such as 429 or timeout", text, 0, 1)
+    reader = _Reader(Source(text, rewritten.literals), {})
+    ending = "" if said.endswith(",") else ","  # makes a tuple of the conditions, also of one
+    try:
+        tree = cast("ast.Tuple", _grammar(rewritten.text, text, "condition", ending))
+        return head("retry_on", tuple(map(reader.alone, tree.elts))).clause.condition
+    except RecursionError:
+        raise _too_deep(text) from None
+
+
+def _too_deep(text: str) -> PolicySyntaxError:
+    return PolicySyntaxError("the text is nested too deeply to be read from here", text, 0, 1)
+
+
+def _grammar(rewritten: str, text: str, what: str, ending: str = "") -> ast.expr:
     """Return the syntax tree; offsets of the blank-padded single line are offsets of the text."""
     indent = len(rewritten) - len(rewritten.lstrip(" "))
     try:
-        tree = ast.parse(rewritten[indent:], mode="eval").body
+        tree = ast.parse(rewritten[indent:] + ending, mode="eval").body
     except SyntaxError as error:
-        raise _grammar_error(error, rewritten, text, indent) from None
+        raise _grammar_error(error, rewritten, text, indent, what) from None
     except (RecursionError, MemoryError):  # in the grammar's own stack
         raise PolicySyntaxError("the text is nested or chained too deeply to be read", text, 0, 1) from None
     if indent or not rewritten.isascii():
-        _relocate(tree, rewritten, indent)
+        _relocate(tree, rewritten + ending, indent)
     return tree
 
 
@@ -82,16 +107,18 @@ def _relocate(tree: ast.expr, rewritten: str, indent: int) -> None:
             node.end_col_offset = characters[(node.end_col_offset or 0) + indent]
 
 
-def _grammar_error(error: SyntaxError, rewritten: str, text: str, indent: int) -> PolicySyntaxError:
+def _grammar_error(
+    error: SyntaxError, rewritten: str, text: str, indent: int, what: str
+) -> PolicySyntaxError:
     at = min(indent + max((error.offset or 1) - 1, 0), max(len(text) - 1, 0))
-    said = (error.msg or "invalid syntax").split(". Perhaps")[0]
+    said = in_the_grammar(error.msg or "invalid syntax", text[at:])
     stripped = rewritten.rstrip()
     if stripped.endswith(("|", "&", ".", "~", ",")) and stripped.count("(") == stripped.count(")"):
         last = len(stripped) - 1
         return PolicySyntaxError(f"something is missing after {stripped[-1]!r}", text, last, last + 1)
     if stripped.lstrip().startswith("|"):
         return PolicySyntaxError("something is missing before '|'", text, indent, indent + 1)
-    return PolicySyntaxError(f"this is no policy: {said}", text, at, at + 1)
+    return PolicySyntaxError(f"this is no {what}: {said}", text, at, at + 1)
 
 
 def _beyond_ceilings(policy: Policy) -> str | None:
@@ -146,6 +173,9 @@ class _Reader:
         """Return the policy of a head or name and the methods that follow it."""
         calls, base = _chain(node)
         self.bounded(len(calls), node)
+        first = cast("ast.Attribute", calls[0].func).attr if calls else ""
+        if first in HEADS and not isinstance(base, ast.Call):
+            raise self.fail(f"write {first}(...) alone, with nothing before it", base)
         read = self.base(base)
         for call in calls:
             read = self.method(read, call)
@@ -155,18 +185,16 @@ class _Reader:
         if isinstance(node, ast.BinOp):
             if isinstance(node.op, ast.BitOr):
                 return self.policy(node)
-            raise self.fail("rules are joined by |, and by nothing else", node)
+            raise self.fail(RULES_JOINED, node)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             name = node.func.id
             if name == WHOLE:
                 return self.whole(node)
             verb = HEADS.get(name)
             if verb is not None:
-                if node.keywords:
-                    raise self.fail(
-                        f"{name}() takes conditions only; write delays after it", node.keywords[0]
-                    )
-                conditions = tuple(self.condition(argument, in_head=True) for argument in node.args)
+                for keyword in node.keywords:
+                    raise self.fail(self._no_keyword(name, str(keyword.arg)), keyword)
+                conditions = tuple(self.condition(argument, "a head takes") for argument in node.args)
                 return self.made(lambda: head(verb, conditions), node)
             raise self.fail(
                 f"{quoted(self.source.written(node.func))} begins no rule{did_you_mean(name, (*HEADS, *self.named))}",
@@ -176,9 +204,16 @@ class _Reader:
             named = self.named.get(node.id)
             if named is not None:
                 return named
+            if node.id in HEADS:
+                raise self.fail(f"{node.id} needs its conditions, as in {node.id}(503)", node)
             what = f"{quoted(node.id)} is no rule here" if self.named else f"{quoted(node.id)} is no policy"
             raise self.fail(f"{what}{did_you_mean(node.id, (*HEADS, *self.named))}", node)
-        raise self.fail("a policy begins with a rule, such as retry_on(503)", node)
+        raise self.fail(in_place_of_a_rule(node), node)
+
+    def _no_keyword(self, head: str, name: str) -> str:
+        if registry.find("conditions", name) is not None:
+            return f"{name} is a condition: write {name}(...)"
+        return f"{head}() takes conditions only; write delays after it"
 
     def whole(self, node: ast.Call) -> Policy:
         if len(node.args) != 1 or node.keywords:
@@ -201,7 +236,9 @@ class _Reader:
         if isinstance(read, Rule):
             return self.delayed(read, cast("type[Delay]", cls), call, at)
         if len(read.clauses) > 1:
-            raise self.fail(f".{name}() is about one rule, and this is a policy of several", at)
+            raise self.fail(
+                f".{name}() is about one rule, and this is a policy of several; write it on the rule", at
+            )
         raise self.fail(f".{name}() is about the rule; write it before what limits the whole call", at)
 
     def limited(self, read: Policy, word: Word, call: ast.Call, at: ast.AST) -> Policy:
@@ -223,7 +260,15 @@ class _Reader:
         retries = arguments.values.pop("max", None)
         return self.made(lambda: rule.waits(cls(**arguments.values), max=retries), call, at, arguments)
 
-    def condition(self, node: ast.expr, *, in_head: bool = False) -> Condition:
+    def alone(self, node: ast.expr) -> Condition:
+        """Return the condition that a node says where no policy is wanted."""
+        _, base = _chain(node)
+        if isinstance(base, ast.Call) and isinstance(base.func, ast.Name) and base.func.id in HEADS:
+            said = 'this is a policy; say the condition alone, such as 429 & header("Retry-After")'
+            raise self.fail(said, node)
+        return self.condition(node, "write")
+
+    def condition(self, node: ast.expr, advice: str = "a combination takes") -> Condition:
         """Return the condition that a node says."""
         if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.BitAnd, ast.BitOr)):
             return self.combined(node)
@@ -244,10 +289,7 @@ class _Reader:
             return self.named_condition(dotted, node)
         if isinstance(node, ast.Starred):
             raise self.fail("there is no unpacking in the language; write the conditions out", node)
-        what = "a head" if in_head else "a combination"
-        raise self.fail(
-            f"this is no condition; {what} takes 429, 5xx, code(...), timeout, network, ...", node
-        )
+        raise self.fail(in_place_of_a_condition(node, advice), node)
 
     def combined(self, node: ast.BinOp) -> Condition:
         kind = type(node.op)
@@ -289,6 +331,8 @@ class _Reader:
             )
         cls = self.found("conditions", name, node.func)
         if cls is None:
+            if name in HEADS:
+                raise self.fail(f"{name}(...) is a rule, and no condition", node)
             if registry.bare_condition(name) is not None:
                 raise self.fail(f"{name} takes no parentheses", node)
             advice = did_you_mean(name, registry.names("conditions"))

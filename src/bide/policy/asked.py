@@ -71,7 +71,7 @@ class AfterBody(Asked):
 
     spelled: ClassVar[str]
     reads_body: ClassVar[bool] = True
-    path: str = params.text()
+    path: str = params.place()
 
     def read(self, ask: Ask) -> Hint | None:
         seconds = hints.value(ask.outcome.at(self.path))
@@ -86,7 +86,7 @@ class AfterMessage(Asked):
     spelled: ClassVar[str]
     reads_body: ClassVar[bool] = True
     template: str = params.text()
-    at: str | None = params.text(None, keyword=True)
+    at: str | None = params.place(None, keyword=True)
 
     def __attrs_post_init__(self) -> None:
         try:

@@ -228,6 +228,19 @@ def coerced(value: object) -> Condition:
         condition = convert(value)
         if condition is not None:
             return condition
-    raise PolicyError(
-        f"{shown(value, 60)} is no condition; write a status, an exception class, or code(...), timeout, ..."
-    )
+    raise PolicyError(f"{shown(value, 60)} is no condition; {_instead(value)}")
+
+
+def _instead(value: object) -> str:
+    """Say what to write for what is easily taken for a condition."""
+    if isinstance(value, Exception):
+        return f"write its class, {type(value).__name__}"
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return "write them side by side, as in retry_on(429, 503)"
+    if hasattr(value, "clauses"):
+        return "it is a rule, and rules are joined by |"
+    if callable(value) and not isinstance(value, type):
+        return (
+            "write when(...) around a function of yours, and arguments behind one of bide's, as in code(...)"
+        )
+    return "write a status, an exception class, or code(...), timeout, ..."

@@ -29,7 +29,7 @@ class Code(Condition):
     reads_body: ClassVar[bool] = True
     failures_only: ClassVar[bool] = True
     codes: tuple[str, ...] = params.texts()
-    at: str | None = params.text(None, keyword=True)
+    at: str | None = params.place(None, keyword=True)
 
     def matches(self, outcome: Outcome) -> bool:
         return outcome.read_code(self.at) in self.codes
@@ -73,7 +73,7 @@ class BodyIs(Condition):
     spelled: ClassVar[str]
     reads_body: ClassVar[bool] = True
     failures_only: ClassVar[bool] = True
-    path: str = params.text()
+    path: str = params.place()
     value: object = params.json_value(None)
 
     def matches(self, outcome: Outcome) -> bool:
@@ -101,7 +101,7 @@ class Message(Condition):
     reads_body: ClassVar[bool] = True
     failures_only: ClassVar[bool] = True
     pattern: str = params.text()
-    at: str | None = params.text(None, keyword=True)
+    at: str | None = params.place(None, keyword=True)
 
     def __attrs_post_init__(self) -> None:
         if len(self.pattern) > _LONGEST_GLOB:

@@ -165,6 +165,8 @@ class Policy:
 
         `elapsed`: seconds since the call began. `now`: epoch seconds, for hints that are dates.
         """
+        if not isinstance(outcome, Outcome):
+            raise PolicyError(f"explain() takes an outcome, such as Outcome(503); got {shown(outcome, 60)}")
         params.whole(attempt, "attempt", least=1)
         state = state_at(self.clauses, outcome, attempt=attempt, elapsed=elapsed, now=now)
         return explain(self.clauses, self.limits, outcome, state)
@@ -349,7 +351,8 @@ def joined(policies: Sequence[Policy]) -> Policy:
                 clauses.append(clause)
             elif len(policy.clauses) == 1:
                 raise PolicyError(
-                    f"{shown(policy, 80)} can never decide: the rules before it answer all that it is about",
+                    f"{above('language').describe(policy):.80} can never decide: the rules before it answer all that it "
+                    "is about; put it first, or leave it out",
                     part=part,
                 )
     return Policy.of(tuple(clauses), limits)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.lowlevel
 
+from bide.testing import given
 from bide.testing.frozen import frozen
 from bide.testing.loops import runner_in_this_loop
 from bide.testing.timeline import Timeline
@@ -17,6 +18,9 @@ from bide.testing.timeouts import VirtualTimeout
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+
+
+_WALL = "wall time is a finite number of seconds since 1970"
 
 
 class VirtualClock:
@@ -38,12 +42,17 @@ class VirtualClock:
 
     Attributes:
         trace: One pair (monotonic reading, seconds asked for) for each sleep, in the order in which they began.
+
+    Raises:
+        TypeError: `start` or `wall` is no number, or `auto` no flag.
+        ValueError: `start` or `wall` is infinite or not a number.
     """
 
     def __init__(self, start: float = 0.0, wall: float = 1_767_225_600.0, auto: bool = True) -> None:
         self.trace: list[tuple[float, float]] = []
-        self._timeline = Timeline(float(start), auto=auto)
-        self._wall_at_zero = wall - start
+        begin = given.finite(start, "start takes a finite number of seconds")
+        self._timeline = Timeline(begin, auto=given.flag(auto, "auto"))
+        self._wall_at_zero = given.finite(wall, _WALL) - begin
 
     def __repr__(self) -> str:
         line = self._timeline
@@ -73,6 +82,7 @@ class VirtualClock:
             seconds: Finite; a negative number counts as 0.
 
         Raises:
+            TypeError: `seconds` is no number.
             ValueError: `seconds` is infinite or not a number.
         """
         deadline = self._begin(seconds)
@@ -97,6 +107,7 @@ class VirtualClock:
             seconds: Finite; a negative number counts as 0.
 
         Raises:
+            TypeError: `seconds` is no number.
             ValueError: `seconds` is infinite or not a number.
         """
         await anyio.lowlevel.checkpoint()
@@ -141,11 +152,12 @@ class VirtualClock:
         It does not wait for those whom it wakes: they run later, and read the time that was advanced to.
 
         Raises:
+            TypeError: `seconds` is no number.
             ValueError: `seconds` is negative, infinite or not a number.
         """
-        if not 0 <= seconds < math.inf:
-            raise ValueError(f"time goes forward by a finite number of seconds, not by {seconds!r}")
-        self._timeline.advance(seconds)
+        self._timeline.advance(
+            given.finite(seconds, "time goes forward by a finite number of seconds", least=0)
+        )
 
     def wait_for_sleepers(self, count: int = 1, timeout: float = 5.0) -> None:
         """
@@ -158,21 +170,37 @@ class VirtualClock:
             timeout: Real seconds.
 
         Raises:
+            TypeError, ValueError: `count` is no whole number >= 0, or `timeout` no finite number >= 0.
             TimeoutError: `timeout` passed first.
         """
-        if not self._timeline.wait_for_sleepers(count, timeout):
+        wanted = given.whole(count, "count takes a whole number of sleeps >= 0")
+        if not self._timeline.wait_for_sleepers(wanted, given.patience(timeout)):
             raise TimeoutError(f"{count} sleeps were not pending within {timeout:g} real seconds: {self!r}")
 
     def set_wall(self, epoch: float) -> None:
-        """Make `time()` read `epoch`, seconds since 1970, now. `monotonic()` and pending sleeps are not touched."""
+        """
+        Make `time()` read `epoch`, seconds since 1970, now. `monotonic()` and pending sleeps are not touched.
+
+        Raises:
+            TypeError: `epoch` is no number.
+            ValueError: `epoch` is infinite or not a number.
+        """
+        wall = given.finite(epoch, _WALL)
         with self._timeline.locked():
-            self._wall_at_zero = epoch - self._timeline.now
+            self._wall_at_zero = wall - self._timeline.now
             self._timeline.tell_listeners()
 
     def step_wall(self, delta: float) -> None:
-        """Move `time()` by `delta` seconds, back if negative. `monotonic()` and pending sleeps are not touched."""
+        """
+        Move `time()` by `delta` seconds, back if negative. `monotonic()` and pending sleeps are not touched.
+
+        Raises:
+            TypeError: `delta` is no number.
+            ValueError: `delta` is infinite or not a number.
+        """
+        step = given.finite(delta, "wall time is moved by a finite number of seconds")
         with self._timeline.locked():
-            self._wall_at_zero += delta
+            self._wall_at_zero += step
             self._timeline.tell_listeners()
 
     def fail_after(self, seconds: float) -> VirtualTimeout:
@@ -186,11 +214,13 @@ class VirtualClock:
             seconds: May be `inf`; a negative number counts as 0.
 
         Raises:
+            TypeError: `seconds` is no number.
             ValueError: `seconds` is not a number.
         """
-        if math.isnan(seconds):
+        bound = given.real(seconds, "a timeout needs a number of seconds")
+        if math.isnan(bound):
             raise ValueError("a timeout needs a number of seconds, not nan")
-        return VirtualTimeout(self._timeline, max(0.0, seconds))
+        return VirtualTimeout(self._timeline, max(0.0, bound))
 
     def freezegun(self, **options: Any) -> AbstractContextManager[Any]:
         """
@@ -213,9 +243,7 @@ class VirtualClock:
 
     def _begin(self, seconds: float) -> float:
         """Write a sleep into the trace and return its deadline."""
-        if not math.isfinite(seconds):
-            raise ValueError(f"a sleep takes a finite number of seconds, not {seconds!r}")
-        duration = max(0.0, float(seconds))
+        duration = max(0.0, given.finite(seconds, "a sleep takes a finite number of seconds"))
         with self._timeline.locked():
             self.trace.append((self._timeline.now, duration))
             return self._timeline.now + duration

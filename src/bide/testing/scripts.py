@@ -8,6 +8,9 @@ from typing import Any
 
 import attrs
 
+from bide.policy.errors import shown
+from bide.testing import given
+
 
 @attrs.frozen
 class Call:
@@ -37,6 +40,7 @@ class Scripted:
 
     Raises:
         ValueError: No outcome.
+        TypeError: `repeat_last` is no flag.
     """
 
     def __init__(self, *outcomes: object, repeat_last: bool = False) -> None:
@@ -44,7 +48,7 @@ class Scripted:
             raise ValueError("a script needs at least one outcome")
         self.calls: list[Call] = []
         self._outcomes = outcomes
-        self._repeats = repeat_last
+        self._repeats = given.flag(repeat_last, "repeat_last")
         self._lock = threading.Lock()
 
     @property
@@ -98,13 +102,14 @@ class Draws:
         drawn: How many were drawn.
 
     Raises:
+        TypeError: Something that is no number.
         ValueError: A number outside [0, 1).
     """
 
     def __init__(self, *numbers: float) -> None:
-        outside = [number for number in numbers if not 0 <= number < 1]
-        if outside:
-            raise ValueError(f"a uniform draw is in [0, 1), which {outside[0]!r} is not")
+        for number in numbers:
+            if not 0 <= given.real(number, "a draw is a number in [0, 1)") < 1:
+                raise ValueError(f"a uniform draw is in [0, 1), which {shown(number)} is not")
         self.drawn = 0
         self._numbers = numbers or (0.5,)
 

@@ -6,15 +6,19 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeAlias, cast
 
-from bide.testing.steps import Script, Seen, Step, respond
+from bide.policy.errors import shown
+from bide.policy.params import is_token
+from bide.testing import given
+from bide.testing.steps import Script, Seen, Step, respond, step_of
 from bide.testing.wire import Incoming, Wire, check_reading_is_possible
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 _JOIN = 5.0  # real seconds; a thread that outlives them is a fault of this server
+_Function: TypeAlias = Callable[[Seen], object]
 _UNKNOWN = respond(404, body="no script for this path")
 
 
@@ -42,7 +46,7 @@ class FaultServer:
         self.url = "http://{}:{}".format(*self._listener.getsockname()[:2])
         self._changed = threading.Condition()
         self._closing = threading.Event()
-        self._scripts: dict[tuple[str | None, str], list[Script]] = {}
+        self._scripts: dict[tuple[str | None, str], list[Step | _Function]] = {}
         self._seen: list[Seen] = []
         self._open: dict[int, tuple[socket.socket, threading.Thread]] = {}
         self._accepted = 0
@@ -51,6 +55,8 @@ class FaultServer:
         self._acceptor = threading.Thread(target=self._accept, name="fault-server", daemon=True)
 
     def __enter__(self) -> Self:
+        if self._acceptor.ident is not None:
+            raise RuntimeError("a FaultServer serves one `with` block; make another")
         self._acceptor.start()
         return self
 
@@ -69,24 +75,32 @@ class FaultServer:
 
         Args:
             path: Without query, compared exactly; a path without a script is answered with 404.
-            steps: One for each request, in order; the last one then repeats. A function `(Seen) -> Step` is called
-                once the request's body has been read.
+            steps: One for each request, in order; the last one then repeats. A number is a status: `503` is
+                `respond(503)`. A function `(Seen) -> Step` is called once the request's body has been read.
             method: Only for this method, which then goes before a script for any method.
 
         Returns:
             The server itself.
 
         Raises:
-            ValueError: No step.
+            TypeError: A step that is none; a path or a method that is no text.
+            ValueError: No step; a path that no request has; a method that is none.
         """
+        _check_method(method)
+        _check_path(path, method)
+        if "?" in path:
+            raise ValueError(f"a script is for a path without its query: {shown(path.partition('?')[0])}")
         if not steps:
             raise ValueError("a script needs at least one step")
+        script = [_scripted(step) for step in steps]
         with self._changed:
-            self._scripts[method.upper() if method else None, path] = list(steps)
+            self._scripts[method.upper() if method else None, path] = script
         return self
 
     def refused_url(self, path: str = "/") -> str:
         """Return a URL at which nothing listens, and nothing will while the block runs: connecting is refused."""
+        if path != "":
+            _check_path(path)
         sock = socket.socket()
         sock.bind(("127.0.0.1", 0))  # bound and not listening, so that nobody else is given the port
         with self._changed:
@@ -118,10 +132,12 @@ class FaultServer:
         Block this thread until `count` requests have been read, and return all of them.
 
         Raises:
+            TypeError, ValueError: `count` is no whole number >= 0, or `timeout` no finite number >= 0.
             TimeoutError: `timeout` real seconds passed first.
         """
+        wanted = given.whole(count, "count takes a whole number of requests >= 0")
         with self._changed:
-            if not self._changed.wait_for(lambda: len(self._seen) >= count, timeout):
+            if not self._changed.wait_for(lambda: len(self._seen) >= wanted, given.patience(timeout)):
                 raise TimeoutError(f"{len(self._seen)} of {count} requests came within {timeout:g} s")
             return list(self._seen)
 
@@ -130,10 +146,11 @@ class FaultServer:
         Block this thread until no connection is open: what a client that closes properly brings about.
 
         Raises:
+            TypeError, ValueError: `timeout` is no finite number >= 0.
             TimeoutError: `timeout` real seconds passed first.
         """
         with self._changed:
-            if not self._changed.wait_for(lambda: not self._open, timeout):
+            if not self._changed.wait_for(lambda: not self._open, given.patience(timeout)):
                 raise TimeoutError(f"{len(self._open)} connections are still open after {timeout:g} s")
 
     # Serving
@@ -183,17 +200,17 @@ class FaultServer:
             wire.linger()
         return goes_on
 
-    def _take(self, incoming: Incoming) -> Script:
+    def _take(self, incoming: Incoming) -> Step | _Function:
         with self._changed:
             for method in (incoming.method, None):
                 if script := self._scripts.get((method, incoming.path)):
                     return script.pop(0) if len(script) > 1 else script[0]
             return _UNKNOWN
 
-    def _make(self, script: Callable[[Seen], Step], seen: Seen) -> Step | None:
+    def _make(self, script: _Function, seen: Seen) -> Step | None:
         """Call a step function of the test's own. If it fails, the test hears of it when it leaves the block."""
         try:
-            return script(seen)
+            return step_of(script(seen))
         except Exception as error:
             self._failures.append(error)
             return None
@@ -228,6 +245,30 @@ class FaultServer:
             sock.close()
         for _, thread in connections:
             thread.join(_JOIN)
+
+
+def _check_method(method: object) -> None:
+    if method is not None and not (isinstance(method, str) and is_token(method)):
+        wrong = ValueError if isinstance(method, str) else TypeError
+        raise wrong(f"method takes one HTTP method, such as 'POST', not {shown(method)}")
+
+
+def _check_path(path: object, method: str | None = None) -> None:
+    """See that a path is one that a request may have: `CONNECT` goes to a host, and `OPTIONS` may go to `*`."""
+    if not isinstance(path, str):
+        raise TypeError(f"a path is a text, such as '/jobs', not {shown(path)}")
+    if not path.startswith("/") and (method or "").upper() not in ("CONNECT", "OPTIONS"):
+        raise ValueError(f"a path is such as '/jobs', without method and host, not {shown(path)}")
+
+
+def _scripted(script: object) -> Step | _Function:
+    """Return one step of a script, or a function that makes one, unless it is neither, or was not called."""
+    if not callable(script) or isinstance(script, type):
+        return step_of(script)
+    if getattr(script, "__module__", None) == respond.__module__:
+        name = getattr(script, "__name__", "")
+        raise TypeError(f"steps.{name} makes a step when it is called; write steps.{name}()")
+    return cast("_Function", script)
 
 
 def _hang_up(sock: socket.socket) -> None:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 import attrs
 
+from bide.policy.errors import shown
+from bide.testing import given
+
 if TYPE_CHECKING:
     import threading
 
@@ -62,6 +65,10 @@ class Step:
         repeats: How many more times the body is sent, at most.
         held: Whether the server first waits: for `hold`, or without one until the client goes away.
         hold: What to wait for.
+
+    Raises:
+        TypeError: `head` or `body` is not bytes, `pause` or `repeats` no number, `hold` no event.
+        ValueError: An unknown `ending`; `pause` or `repeats` is negative.
     """
 
     head: bytes
@@ -74,9 +81,35 @@ class Step:
     held: bool = False
     hold: threading.Event | None = None
 
+    def __attrs_post_init__(self) -> None:
+        _bytes(self.head, "head")
+        _bytes(self.body, "body")
+        given.one_of(self.ending, "ending", "keep", "close", "reset")
+        given.finite(self.pause, "pause takes a finite number of real seconds >= 0", least=0)
+        given.whole(self.repeats, "repeats takes a whole number >= 0")
+        if not hasattr(self.hold, "is_set") and self.hold is not None:
+            raise TypeError(f"hold takes a threading.Event or None, not {shown(self.hold)}")
 
-Script: TypeAlias = Step | Callable[[Seen], Step]
-"""A step, or a function that makes one once the request has been read."""
+
+Answer: TypeAlias = Step | int
+"""A step, or a status for a plain answer with it."""
+Script: TypeAlias = Answer | Callable[[Seen], Answer]
+"""An answer, or a function that makes one once the request has been read."""
+
+
+def step_of(answer: object) -> Step:
+    """
+    Return the step that an answer is.
+
+    Raises:
+        TypeError: It is neither a step nor a status.
+        ValueError: It is a number of more than three digits.
+    """
+    if isinstance(answer, Step):
+        return answer
+    if isinstance(answer, int) and not isinstance(answer, bool):
+        return respond(answer)
+    raise TypeError(f"{shown(answer)} is no step; write one, such as steps.respond(503), or a status")
 
 
 def respond(
@@ -90,6 +123,10 @@ def respond(
         headers: A mapping or pairs. Framing headers are added unless they are here.
         body: Text is sent as UTF-8. Dropped where HTTP forbids one: 1xx, 204, 304, and in answer to HEAD.
         framing: How the end of the body is told: `Content-Length`, chunks, or by closing the connection.
+
+    Raises:
+        TypeError: `status` is no whole number, `headers` neither a mapping nor pairs, `body` neither bytes nor text.
+        ValueError: `status` has not three digits, a header is not Latin-1, or `framing` is unknown.
     """
     head, wire = _render(status, headers, body, framing)
     return Step(head, wire, "close" if framing == "close" else "keep")
@@ -105,7 +142,7 @@ def json(status: int = 200, obj: object = None, headers: Headers = ()) -> Step:
 
 def raw(payload: bytes, *, ending: Ending = "close") -> Step:
     """Answer with exactly these bytes, then end the connection in this way."""
-    return Step(payload, ending=ending)
+    return Step(_bytes(payload, "payload"), ending=ending)
 
 
 def drop() -> Step:
@@ -149,12 +186,15 @@ def truncate(
         ending: `"close"` or `"reset"`.
 
     Raises:
-        ValueError: `framing` is `"close"`, where the end of the connection is the end of the body.
+        TypeError: `keep` is no whole number, or as for `respond`.
+        ValueError: `framing` is `"close"`, where the end of the connection is the end of the body; `keep` is
+            negative, or as for `respond`.
     """
     if framing == "close":
         raise ValueError("a body that ends with its connection cannot be seen to be truncated")
     head, wire = _render(status, headers, body, framing)
-    return Step(head, wire[: len(wire) // 2 if keep is None else keep], ending)
+    kept = len(wire) // 2 if keep is None else given.whole(keep, "keep takes a whole number of bytes >= 0")
+    return Step(head, wire[:kept], ending)
 
 
 def bad_chunk(status: int = 200, headers: Headers = ()) -> Step:
@@ -175,7 +215,7 @@ def trickle(
     return attrs.evolve(respond(status, headers, body, framing=framing), pause=pause)
 
 
-def stall(hold: threading.Event | None = None, then: Step | None = None) -> Step:
+def stall(hold: threading.Event | None = None, then: Answer | None = None) -> Step:
     """
     Say nothing until `hold` is set, then answer with `then`.
 
@@ -183,7 +223,7 @@ def stall(hold: threading.Event | None = None, then: Step | None = None) -> Step
         hold: None: stall until the client goes away or the server stops. A client that goes away always ends it.
         then: None: close without a word.
     """
-    return attrs.evolve(then if then is not None else drop(), held=True, hold=hold)
+    return attrs.evolve(drop() if then is None else step_of(then), held=True, hold=hold)
 
 
 def close_after(
@@ -222,18 +262,26 @@ def endless(
         headers: A mapping or pairs.
 
     Raises:
-        ValueError: `chunk` is empty, which would be the end of the body.
+        TypeError: `chunk` is not bytes, or `limit` no whole number.
+        ValueError: `chunk` is empty, which would be the end of the body, or `limit` is negative.
     """
+    _bytes(chunk, "chunk")
     if not chunk:
         raise ValueError("an empty chunk would end the body")
     head, _ = _render(status, headers, b"", "chunked")
-    return Step(head, _framed_chunk(chunk), "close", repeats=limit // len(chunk))
+    most = given.whole(limit, "limit takes a whole number of bytes >= 0")
+    return Step(head, _framed_chunk(chunk), "close", repeats=most // len(chunk))
 
 
 def _render(status: int, headers: Headers, body: bytes | str, framing: Framing) -> tuple[bytes, bytes]:
-    content = body.encode() if isinstance(body, str) else body
+    content = (
+        body.encode()
+        if isinstance(body, str)
+        else _bytes(body, "body", " or a text (for JSON, write steps.json)")
+    )
     pairs = _pairs(headers)
-    if status < HTTPStatus.OK or status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
+    given.one_of(framing, "framing", "length", "chunked", "close")
+    if _checked(status) < HTTPStatus.OK or status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
         return _head(status, pairs), b""
     if framing == "chunked":
         _default(pairs, "Transfer-Encoding", "chunked")
@@ -248,12 +296,28 @@ def _render(status: int, headers: Headers, body: bytes | str, framing: Framing) 
 
 def _head(status: int, pairs: list[tuple[str, str]]) -> bytes:
     lines = "".join(f"{name}: {value}\r\n" for name, value in pairs)
-    return _status_line(status) + lines.encode("latin-1") + b"\r\n"
+    try:
+        encoded = lines.encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{lines[error.start]!r} in a header is not Latin-1; send it with steps.raw()"
+        ) from None
+    return _status_line(status) + encoded + b"\r\n"
 
 
 def _status_line(status: int) -> bytes:
     known = {each.value: each.phrase for each in HTTPStatus}
-    return f"HTTP/1.1 {status:03d} {known.get(status, 'Unknown')}\r\n".encode("ascii")
+    return f"HTTP/1.1 {_checked(status):03d} {known.get(status, 'Unknown')}\r\n".encode("ascii")
+
+
+def _checked(status: object) -> int:
+    return given.whole(status, "a status has three digits, as in 503", most=999)
+
+
+def _bytes(value: object, name: str, advice: str = "") -> bytes:
+    if not isinstance(value, (bytes, bytearray)):
+        raise TypeError(f"{name} takes bytes{advice}, not {shown(value)}")
+    return bytes(value)
 
 
 def _framed_chunk(piece: bytes) -> bytes:
@@ -263,7 +327,14 @@ def _framed_chunk(piece: bytes) -> bytes:
 def _pairs(headers: Headers) -> list[tuple[str, str]]:
     if isinstance(headers, Mapping):
         headers = cast("Mapping[str, str]", headers).items()
-    return list(headers)
+    try:
+        pairs = [(name, value) for name, value in headers]
+    except (TypeError, ValueError):
+        raise TypeError(f"headers takes a mapping or pairs of texts, not {shown(headers)}") from None
+    for name, _ in pairs:
+        if not isinstance(name, str):
+            raise TypeError(f"a header's name is a text, not {shown(name)}")
+    return pairs
 
 
 def _has(pairs: list[tuple[str, str]], name: str) -> bool:

@@ -6,7 +6,7 @@ from email.utils import formatdate
 
 import anyio
 import pytest
-import trio
+from answers import Answer
 
 from bide import MemoryStore, PaceTimeout, Reason, history, retry_on, retrying
 from bide.engine.events import ConditionFailed, GaveUp, Paced
@@ -14,28 +14,6 @@ from bide.testing import Draws, VirtualClock
 
 PACED = retry_on(ConnectionError).fixed(1).pace("1/10s")
 HEEDING = retry_on(ConnectionError).pace_by_headers()
-LOOPS = pytest.mark.parametrize(
-    "run", [asyncio.run, lambda main: trio.run(lambda: main)], ids=["asyncio", "trio"]
-)
-
-
-class Answer:
-    """A response as requests has them."""
-
-    def __init__(self, status=200, **headers):
-        self.status_code = status
-        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.content = b""
-        self.request = None
-        self.url = "http://example.com/"
-
-
-Answer.__module__ = "requests.models"
-
-
-@pytest.fixture
-def clock():
-    return VirtualClock()
 
 
 def hasty(seconds):
@@ -60,7 +38,6 @@ def test_calls_that_are_refused_for_their_deadline_take_no_turn_from_others():
     assert runtime.call(lambda: "through") == "through"
 
 
-@LOOPS
 def test_calls_that_are_cancelled_while_they_wait_take_no_turn_from_others(run):
     async def main():
         clock = VirtualClock(auto=False)
@@ -182,7 +159,6 @@ def test_a_store_that_is_back_is_asked_again_and_its_next_failure_told(clock):
     assert sum(isinstance(event, ConditionFailed) for event in heard) == 2
 
 
-@LOOPS
 def test_a_store_that_is_down_loses_no_coroutines_call(run):
     async def main():
         clock = VirtualClock()

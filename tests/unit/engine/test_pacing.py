@@ -3,7 +3,7 @@ import threading
 
 import anyio
 import pytest
-import trio
+from answers import Answer
 
 from bide import MemoryStore, Outcome, PaceTimeout, PolicyError, Reason, history, retry_on, retrying
 from bide.engine.events import Paced
@@ -12,23 +12,6 @@ from bide.testing import VirtualClock
 
 PACED = retry_on(ConnectionError).fixed(1).pace("2/10s")
 HEEDING = retry_on(ConnectionError).pace_by_headers()
-LOOPS = pytest.mark.parametrize(
-    "run", [asyncio.run, lambda main: trio.run(lambda: main)], ids=["asyncio", "trio"]
-)
-
-
-class Answer:
-    """A response as requests has them."""
-
-    def __init__(self, status=200, **headers):
-        self.status_code = status
-        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.content = b""
-        self.request = None
-        self.url = "http://example.com/"
-
-
-Answer.__module__ = "requests.models"
 
 
 class Caller:
@@ -36,11 +19,6 @@ class Caller:
 
     def __init__(self, place):
         self.place = lambda: place
-
-
-@pytest.fixture
-def clock():
-    return VirtualClock()
 
 
 def bounded_by(seconds):
@@ -94,7 +72,6 @@ def test_a_thousand_calls_at_sixty_a_minute_are_never_too_many(clock):
     assert noted[-1] == 960
 
 
-@LOOPS
 def test_coroutines_wait_for_their_turn(run):
     async def main():
         clock = VirtualClock()
@@ -296,7 +273,6 @@ def test_headers_that_make_no_sense_hold_nobody_back(clock, headers):
     assert clock.sleeps == []
 
 
-@LOOPS
 def test_coroutines_wait_for_the_reset(run):
     async def main():
         clock = VirtualClock()

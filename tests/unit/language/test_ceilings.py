@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from bide import Outcome, PolicySyntaxError, Reason, Retry, State, forever, parse, retry_on
-from bide.language.parse import MOST_RULES
+from bide.language.parse import MOST_RULES, parse_condition
 
 
 @pytest.mark.parametrize(
@@ -143,12 +143,13 @@ def test_L03_a_chain_has_at_most_500_links(text, link, links):
     assert parse(text.format(link * 499))
 
 
-def test_L03_a_caller_near_the_end_of_its_stack_gets_the_same_error():
-    text = "retry_on(" + "~(timeout & " * 60 + "network" + ")" * 61
-    assert parse(text)
+@pytest.mark.parametrize(("read", "form"), [(parse, "retry_on({})"), (parse_condition, "{}")])
+def test_L03_a_caller_near_the_end_of_its_stack_gets_the_same_error(read, form):
+    text = form.format("~(timeout & " * 60 + "network" + ")" * 60)
+    assert read(text)
 
     def from_deep_down(levels):
-        return from_deep_down(levels - 1) if levels else parse(text)
+        return from_deep_down(levels - 1) if levels else read(text)
 
     left = sys.getrecursionlimit() - len_of_stack()
     with pytest.raises(PolicySyntaxError, match="too deeply"):

@@ -63,12 +63,30 @@ def test_joins_are_flat_so_that_brackets_do_not_matter():
     assert (timeout & network) | unsent != timeout & (network | unsent)
 
 
-@pytest.mark.parametrize("value", [None, 3.5, [503], object, lambda outcome: True, bide.retry_on(503)])
-def test_what_is_no_condition_is_refused_with_what_to_write(value):
-    with pytest.raises(PolicyError, match="is no condition; write a status, an exception class, or code"):
-        retry_on(value)
-    with pytest.raises(PolicyError, match="is no condition"):
-        timeout & value
+USUAL = "write a status, an exception class, or code"
+
+
+@pytest.mark.parametrize(
+    ("value", "advice"),
+    [
+        (None, USUAL),
+        (3.5, USUAL),
+        (object, USUAL),
+        ([503], "write them side by side, as in retry_on"),
+        (TimeoutError("x"), "write its class, TimeoutError"),
+        (lambda outcome: True, "write when"),
+        (
+            bide.code,
+            "write when(...) around a function of yours, and arguments behind one of bide's, as in code",
+        ),
+        (bide.retry_on(503), "it is a rule, and rules are joined by |"),
+    ],
+)
+def test_what_is_no_condition_is_refused_with_what_to_write(value, advice):
+    for say in (retry_on, lambda value: timeout & value):
+        with pytest.raises(PolicyError) as caught:
+            say(value)
+        assert f" is no condition; {advice}" in str(caught.value)
 
 
 @pytest.mark.parametrize("word", ["timeout", "network", "unsent", "idempotent", "replayable", "anything"])

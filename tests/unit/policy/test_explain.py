@@ -57,6 +57,12 @@ def test_attempts_are_counted_from_one(attempt):
         POLICY.explain(Outcome(503), attempt=attempt)
 
 
+@pytest.mark.parametrize("outcome", [503, None, ConnectionError()], ids=repr)
+def test_what_is_explained_is_an_outcome(outcome):
+    with pytest.raises(PolicyError, match=r"explain\(\) takes an outcome, such as Outcome\(503\); got "):
+        POLICY.explain(outcome)
+
+
 def test_an_explanation_reads_as_people_would_tell_it():
     assert str(POLICY.explain(Outcome(401))) == (
         "rule 1 does not match: status is 401, not 429\n"
