@@ -36,10 +36,14 @@ class RetryPools(urllib3.PoolManager):
     def urlopen(self, method: str, url: str, redirect: bool = True, **options: Any) -> Any:  # type: ignore[override]
         """Send a request and follow its redirects, with one idempotency key if it needs one."""
         headers = urllib3.HTTPHeaderDict(options.get("headers") or self.headers)
-        key = http.new_key(self.key_header, method, headers)
+        own = options.get("retries", self.connection_pool_kw.get("retries"))
+        retries: Any = urllib3.Retry.from_int(own, redirect=redirect)
+        key = None if retries.history else http.new_key(self.key_header, method, headers)
         if key is not None and self.selector.settings(method, url) is not None:
             headers[str(self.key_header)] = key
-        return super().urlopen(method, url, redirect, **{**options, "headers": headers})
+            kept_back = retries.remove_headers_on_redirect | {str(self.key_header).lower()}
+            retries = retries.new(remove_headers_on_redirect=kept_back)
+        return super().urlopen(method, url, redirect, **{**options, "headers": headers, "retries": retries})
 
 
 class RetryPool(urllib3.HTTPConnectionPool):
@@ -94,7 +98,8 @@ class PoolCall(http.RequestCall):
         timeout = timeout.clone()
         timeout.total = self.shrunk(timeout.total)
         ours = {"headers": self.headers, "timeout": timeout, "retries": False, "preload_content": False}
-        response = send_once(**{**self.options, **ours})
+        with self.dating():
+            response = send_once(**{**self.options, **ours})
         self.sent = True
         try:
             if response.status in self.settings.body_statuses:

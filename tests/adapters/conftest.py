@@ -117,6 +117,20 @@ class Kit:
         """A request body that can be read once: a generator of the kind that the client takes."""
         return _async_generator(chunks) if self.is_async else (chunk for chunk in chunks)
 
+    def token_auth(self, url):
+        """An auth flow that asks for a token at an address before it sends a request."""
+        module = self.module
+
+        class Token(module.Auth):
+            requires_response_body = True
+
+            def auth_flow(self, request):
+                response = yield module.Request("GET", url)
+                request.headers["Authorization"] = f"Bearer {response.text}"
+                yield request
+
+        return Token()
+
     async def waited(self, function, *args):
         """Call what blocks, without holding up an event loop."""
         return await anyio.to_thread.run_sync(function, *args) if self.is_async else function(*args)

@@ -232,18 +232,10 @@ async def test_the_response_tells_what_was_sent_and_the_callers_request_is_untou
 
 
 async def test_a_token_is_fetched_again_for_each_attempt(kit, server, clock):
-    class Token(kit.module.Auth):
-        requires_response_body = True
-
-        def auth_flow(self, request):
-            response = yield kit.module.Request("GET", server.url + "/token")
-            request.headers["Authorization"] = f"Bearer {response.text}"
-            yield request
-
     server.on("/token", steps.respond(body="t1"), steps.truncate(), steps.respond(body="t2"))
     server.on("/f", steps.respond(503), OK)
     async with kit.client(POLICY, clock=clock) as client:
-        response = await client.get(server.url + "/f", auth=Token())
+        response = await client.get(server.url + "/f", auth=kit.token_auth(server.url + "/token"))
     assert response.text == "done"
     seen = [(one.path, one.header("Authorization")) for one in server.requests]
     assert seen == [

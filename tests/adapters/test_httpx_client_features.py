@@ -65,17 +65,9 @@ async def test_digest_auth_survives_a_failure_in_each_of_its_rounds(kit, server,
 
 
 async def test_an_auth_flow_of_two_requests_is_retried_request_by_request(kit, server, clock):
-    class Token(kit.module.Auth):
-        requires_response_body = True
-
-        def auth_flow(self, request):
-            response = yield kit.module.Request("GET", server.url + "/token")
-            request.headers["Authorization"] = f"Bearer {response.text}"
-            yield request
-
     server.on("/token", steps.respond(503), steps.respond(body="t1")).on("/f", steps.respond(503), OK)
     async with kit.client(POLICY, clock=clock) as client:
-        response = await client.get(server.url + "/f", auth=Token())
+        response = await client.get(server.url + "/f", auth=kit.token_auth(server.url + "/token"))
     assert response.text == "done"
     seen = [(one.path, one.header("Authorization")) for one in server.requests]
     assert seen == [("/token", None), ("/token", None), ("/f", "Bearer t1"), ("/f", "Bearer t1")]

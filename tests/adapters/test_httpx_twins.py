@@ -21,6 +21,10 @@ NAMES = {
     "aiter": "iter",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
+    "anext": "next",
+    "async_auth_flow": "sync_auth_flow",
+    "StopAsyncIteration": "StopIteration",
+    "AsyncGenerator": "Generator",
 }
 Call = httpx_like.TransportCall
 ClientCall = httpx_client.ClientCall
@@ -33,6 +37,7 @@ TWINS = [
     (Call.send, Call.asend),
     (ClientCall.send, ClientCall.asend),
     (ClientCall.read, ClientCall.aread),
+    (httpx_client.BoundedAuth.sync_auth_flow, httpx_client.BoundedAuth.async_auth_flow),
     (httpx_client.SyncClientSeam.send, httpx_client.AsyncClientSeam.send),
     (http.RequestCall.release, http.RequestCall.arelease),
     (Shared.drain, Shared.adrain),

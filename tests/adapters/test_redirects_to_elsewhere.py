@@ -1,7 +1,6 @@
 """A redirect to another origin gets none of the caller's new credentials, whichever client follows it."""
 
 import asyncio
-from contextlib import contextmanager
 
 import aiohttp
 import httpx
@@ -9,6 +8,7 @@ import httpx2
 import pytest
 import requests
 import trio
+from elsewhere import elsewhere
 
 from bide import Routes, retry_on
 from bide.adapters import aiohttp as for_aiohttp
@@ -16,7 +16,7 @@ from bide.adapters import httpx as for_httpx
 from bide.adapters import httpx2 as for_httpx2
 from bide.adapters import requests as for_requests
 from bide.adapters.http import same_origin
-from bide.testing import FaultServer, steps
+from bide.testing import steps
 
 REFRESHING = retry_on(401).calling("refresh").immediately()
 FRESH = {"Authorization": "Bearer fresh"}
@@ -87,14 +87,6 @@ WAYS = [Httpx(), HttpxAtTheClient(), Httpx2(), AsyncHttpx(), Requests(), Aiohttp
 @pytest.fixture(params=WAYS, ids=lambda way: type(way).__name__)
 def way(request):
     return request.param
-
-
-@contextmanager
-def elsewhere():
-    """A server under another name than the one that redirects to it."""
-    with FaultServer() as server:
-        server.url = server.url.replace("127.0.0.1", "localhost")
-        yield server
 
 
 def credentials(server):

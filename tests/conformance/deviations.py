@@ -241,7 +241,8 @@ DEVIATIONS = (
         "redirects in one call",
         (*AT_THE_CLIENT, "function"),
         "A decorated function repeats all that it does, and so does a client that retries around its `send`: a chain of "
-        "redirects is followed from its beginning, and has one history, where other adapters make a call of each hop.",
+        "redirects is followed from its beginning, and has one history, where other adapters make a call of each hop. A POST "
+        "that was redirected to a GET is done, and no answer to the GET is a reason to send it again.",
         {
             "a redirect itself may be repeated": {"reason": "succeeded"},
             "a POST that was redirected to a GET is done, and only the GET is repeated": GET_GIVEN_UP

@@ -85,7 +85,6 @@ class Scenario:
         settles: Whether each wait lasts until the server has closed what it closes: else it would be a race.
         draws: The uniform draws.
         recover: Actions by name, for rules that call them.
-        not_for: Clients of which this is not claimed.
         expected: What must come of it.
     """
 
@@ -105,7 +104,6 @@ class Scenario:
     settles: bool = False
     draws: tuple = (0.5,)
     recover: dict | None = None
-    not_for: tuple = ()
     expected: Expected
 
     @property

@@ -13,9 +13,10 @@ import scenarios_contents
 import scenarios_requests
 from deviations import DEVIATIONS
 from sending import BYTES, FORM, LARGE, OBJECT, PART, TEXT, arrived, generated, opened
+from settling import SettlingClock
 
 import bide
-from bide.testing import Draws, VirtualClock, steps
+from bide.testing import Draws, FaultServer, VirtualClock, steps
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "examples/urllib3_retries.py"
@@ -58,18 +59,6 @@ def written_as_requests_has_it(scenario):
         if "requests" in deviation.families:
             changes |= deviation.scenarios.get(scenario.name, {})
     return attrs.evolve(scenario.expected, **changes)
-
-
-class SettlingClock(VirtualClock):
-    """A clock on which each wait lasts, for real, until the server has closed its connections."""
-
-    def __init__(self, server):
-        super().__init__()
-        self._server = server
-
-    def sleep(self, seconds):
-        self._server.wait_until_idle()
-        super().sleep(seconds)
 
 
 @pytest.fixture(scope="session")
@@ -175,6 +164,43 @@ def test_a_post_carries_one_key_over_its_attempts_and_redirects(server, pools):
     assert own.request("POST", server.url + "/g", headers=headers).data == b"done"
     assert server.requests[-1].header("Idempotency-Key") not in (None, key)
     assert headers == {"X-Mine": "1"}
+
+
+def test_a_key_goes_to_no_other_origin(server, pools):
+    with FaultServer() as other:
+        elsewhere = other.url.replace("127.0.0.1", "localhost")
+        server.on("/f", steps.respond(503), steps.respond(307, {"Location": elsewhere + "/g"}))
+        other.on("/g", steps.respond(503))
+        policy = bide.retry_on(503).fixed(2).bind(clock=VirtualClock())
+        response = pools(policy, idempotency_key=True).request("POST", server.url + "/f", body=b"abc")
+        assert bide.history(response).reason is bide.Reason.NOT_IDEMPOTENT
+        assert [seen.header("Idempotency-Key") for seen in other.requests] == [None]
+    first, again = [seen.header("Idempotency-Key") for seen in server.requests]
+    assert first == again
+    assert first is not None
+
+
+def test_what_a_pool_manager_calls_knows_the_deadline(server, pools):
+    server.on("/f", steps.respond(503), steps.respond(body="done"))
+    clock = VirtualClock()
+    own = pools(bide.Policy(bide.retry_on(503).fixed(4)).within(10).bind(clock=clock))
+    pool = own.connection_from_url(server.url)
+    send = pool._make_request
+
+    @bide.retry_on(ValueError).fixed(4).max(9).bind(clock=clock)
+    def obtain():
+        if clock.sleeps:
+            raise ValueError("no secret")
+
+    def asking(*args, **options):
+        obtain()
+        return send(*args, **options)
+
+    pool._make_request = asking
+    with pytest.raises(ValueError, match="no secret"):
+        own.request("GET", server.url + "/f")
+    assert clock.sleeps[:2] == [4, 4]
+    assert sum(clock.sleeps) <= 10
 
 
 def test_an_endpoint_without_a_policy_is_sent_to_once_and_without_a_key(server, pools):

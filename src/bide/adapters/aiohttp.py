@@ -28,8 +28,8 @@ from bide.adapters.http import (
     decoded,
     header_name,
     key_header,
-    new_key,
 )
+from bide.adapters.keys import key_of_hop
 from bide.engine import aloop
 from bide.engine.history import exhausted, history
 from bide.engine.runtime import Runtime
@@ -115,9 +115,9 @@ def retry_middleware(
     async def repeat(
         request: aiohttp.ClientRequest, send: Send, settings: Settings, hop: _Hop
     ) -> aiohttp.ClientResponse:
-        key = new_key(header, request.method, request.headers)
+        key = key_of_hop(header, request.method, request.headers, request.url, hop.first_url, hop.key)
         if key is not None:
-            request.headers[str(header)] = hop.key = hop.key or key
+            request.headers[str(header)] = hop.key = key
         call = MiddlewareCall(
             settings, request, header, selector, send, read_body=read_body, count_header=count_header
         )
@@ -173,10 +173,10 @@ class MiddlewareCall(RequestCall):
         self.peeked = None
         if self.attempt > 1:
             await self._make_ready()
-        allowed = self.time_allowed()
-        if allowed == inf:
-            return await self._attempt()
-        return await bounded(self.settings.clock, allowed, self._attempt)
+        with self.dating() as allowed:
+            if allowed == inf:
+                return await self._attempt()
+            return await bounded(self.settings.clock, allowed, self._attempt)
 
     async def _make_ready(self) -> None:
         """Wait until nothing of the attempt before is being sent any more; put in what a recovery renewed; expect anew."""

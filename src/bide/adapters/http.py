@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import zlib
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import lru_cache
 from io import BytesIO, RawIOBase
 from math import inf
 from typing import Any, Final
-from urllib.parse import urlsplit
-from uuid import uuid4
 
-from bide.adapters.selecting import Options, Selector, Source
+from bide.adapters.keys import KEY_HEADER, header_name, key_header, new_key, same_origin
+from bide.adapters.selecting import Selector, Source
 from bide.engine.call import Call
 from bide.engine.clock import SYSTEM_CLOCK
 from bide.engine.history import exhausted
 from bide.engine.nesting import tick
 from bide.engine.pacing import Place
 from bide.engine.readers import has_key
+from bide.engine.runtime import Options
 from bide.engine.settings import Settings
-from bide.policy.errors import PolicyError, shown
-from bide.policy.outcome import IDEMPOTENT_METHODS, Outcome
-from bide.policy.params import is_token, one_header_name
+from bide.policy.outcome import HeadersLike, Outcome
+from bide.policy.params import is_token
 
 __all__ = [
     "DRAINED",
@@ -55,54 +54,10 @@ DRAIN_PATIENCE: Final = 0.5
 """Real seconds that reading it may take; past them it is closed."""
 NEW_CONNECTION: Final = frozenset({408, 421})
 """Statuses after which the next attempt gets another connection."""
-KEY_HEADER: Final = "Idempotency-Key"
 _SHORTEST_TIMEOUT: Final = 0.001
 _GZIP: Final = b"\x1f\x8b"
 _AT_ONCE: Final = 16_384
-_PLAIN: Final = ("http", 80)
-_TLS: Final = ("https", 443)
-_PORTS: Final[dict[str, int]] = dict([_PLAIN, _TLS])
-
-
-def header_name(name: object, option: str = "count_header") -> str | None:
-    """
-    Return the name of a header as an option gave it, or None for None.
-
-    Raises:
-        PolicyError: it is no header name.
-    """
-    return None if name is None else one_header_name(name, option)
-
-
-def key_header(option: object) -> str | None:
-    """
-    Return the header that an adapter's `idempotency_key=` names: `True` is "Idempotency-Key", `False` is None, no keys.
-
-    Raises:
-        PolicyError: neither True nor False nor the name of a header.
-    """
-    if isinstance(option, bool):
-        return KEY_HEADER if option else None
-    if not isinstance(option, str):
-        raise PolicyError(f"idempotency_key takes True, False or the name of a header; got {shown(option)}")
-    return header_name(option, "idempotency_key")
-
-
-def new_key(header: str | None, method: str, headers: Iterable[str]) -> str | None:
-    """
-    Return an idempotency key for a request that needs one, or None: its method is idempotent, or it carries one.
-
-    A key is for one call. Put it where every attempt sends it, and whatever the client sends again by itself; and see
-    that the user's next call, perhaps with the same request object, does not carry it too.
-
-    Args:
-        header: The header that it would go into, from `key_header`; None when no keys are asked for.
-        method: The request's method.
-        headers: The names of the headers that the request carries.
-    """
-    if header is None or method.upper() in IDEMPOTENT_METHODS or has_key(headers, header):
-        return None
-    return str(uuid4())
+_UNBOUNDED: Final = nullcontext(inf)
 
 
 class RequestCall(Call):
@@ -122,7 +77,7 @@ class RequestCall(Call):
         settings: Settings,
         method: str,
         url: object,
-        headers: Iterable[str],
+        headers: HeadersLike,
         key_header: str | None = None,
         selector: Selector | None = None,
     ) -> None:
@@ -220,8 +175,8 @@ class RequestCall(Call):
         )
         return self.judged(outcome, value)
 
-    def _outcome(self, **facts: Any) -> Outcome:
-        return Outcome(
+    def _outcome(self, kind: type[Outcome] = Outcome, **facts: Any) -> Outcome:
+        return kind(
             method=self.method,
             url=str(self._url),
             idempotency_key=has_key(self.headers, self._key_header),
@@ -230,22 +185,23 @@ class RequestCall(Call):
             **facts,
         )
 
+    def dating(self) -> AbstractContextManager[float]:
+        """Return a context in which what an attempt calls knows how long it may take; it gives that, or infinity."""
+        allowed = self.time_allowed()
+        return _UNBOUNDED if allowed == inf else self._dating(allowed)
+
+    @contextmanager
+    def _dating(self, allowed: float) -> Generator[float]:
+        deadline = self.enter()
+        try:
+            yield allowed
+        finally:
+            deadline.leave()
+
     def shrunk(self, seconds: float | None) -> float | None:
         """Return a client's timeout (None: it has none), shortened to what the policy allows an attempt begun now."""
         allowed = self.time_allowed()
         return seconds if allowed == inf else shortened(seconds, allowed)
-
-
-def same_origin(url: object, first: object) -> bool:
-    """Tell whether an address is of the origin of another, or of its host over TLS: what clients keep credentials for."""
-    here, there = _origin(url), _origin(first)
-    return here == there or (here[1] == there[1] and here[::2] == _TLS and there[::2] == _PLAIN)
-
-
-def _origin(url: object) -> tuple[str, str, int | None]:
-    """Return the scheme, the host and the port of an address."""
-    parts = urlsplit(str(url))
-    return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
 
 
 def _is_field(name: str, value: str) -> bool:

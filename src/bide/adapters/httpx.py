@@ -34,18 +34,12 @@ class RetryTransport(httpx_like.SyncTransport, httpx.BaseTransport):
     module = httpx
     stream_class = _Replayed
 
-    def _default(self) -> Any:
-        return httpx.HTTPTransport()
-
 
 class AsyncRetryTransport(httpx_like.AsyncTransport, httpx.AsyncBaseTransport):
     """A transport that repeats requests by a policy: `httpx.AsyncClient(transport=AsyncRetryTransport(policy))`."""
 
     module = httpx
     stream_class = _AsyncReplayed
-
-    def _default(self) -> Any:
-        return httpx.AsyncHTTPTransport()
 
 
 class _ClientSeam(httpx_client.SyncClientSeam):

@@ -34,18 +34,12 @@ class RetryTransport(httpx_like.SyncTransport, httpx2.BaseTransport):
     module = httpx2
     stream_class = _Replayed
 
-    def _default(self) -> Any:
-        return httpx2.HTTPTransport()
-
 
 class AsyncRetryTransport(httpx_like.AsyncTransport, httpx2.AsyncBaseTransport):
     """A transport that repeats requests by a policy: `httpx2.AsyncClient(transport=AsyncRetryTransport(policy))`."""
 
     module = httpx2
     stream_class = _AsyncReplayed
-
-    def _default(self) -> Any:
-        return httpx2.AsyncHTTPTransport()
 
 
 class _ClientSeam(httpx_client.SyncClientSeam):

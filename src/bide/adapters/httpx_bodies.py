@@ -183,8 +183,25 @@ def hang_up(response: Any) -> None:
             response.extensions["network_stream"].get_extra_info("socket").shutdown(SHUT_RDWR)
 
 
+def hurry(response: Any, seconds: float) -> None:
+    """
+    Shorten the read timeout of a body of which nothing was read yet: httpcore looks it up when its reading begins.
+
+    It is looked up in a request of httpcore's, made for this response alone; its extensions are the client's request's.
+    """
+    with suppress(AttributeError):  # sent by something else than httpcore
+        own = _body_of(response.stream)._request  # noqa: SLF001  # there is no public way
+        timeouts = own.extensions.get("timeout", {})
+        own.extensions = {**own.extensions, "timeout": {**timeouts, "read": seconds}}
+
+
 def _connection_of(stream: Any) -> Any:
-    """Return httpcore's connection beneath a response's stream, in whatever the stream is wrapped."""
+    """Return httpcore's connection beneath a response's stream."""
+    return _body_of(stream)._connection  # noqa: SLF001
+
+
+def _body_of(stream: Any) -> Any:
+    """Return httpcore's body beneath a response's stream, in whatever the stream is wrapped."""
     while not hasattr(stream, "_httpcore_stream"):
         stream = stream._stream  # noqa: SLF001
-    return stream._httpcore_stream._stream._connection  # noqa: SLF001
+    return stream._httpcore_stream._stream  # noqa: SLF001

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from math import inf
 from types import ModuleType
 from typing import Any, Final, Unpack
@@ -19,7 +17,7 @@ from bide.adapters.http import (
     key_header,
     shortened,
 )
-from bide.adapters.httpx_bodies import adrain, drain, hang_up, headers_of, shares_its_connection
+from bide.adapters.httpx_bodies import adrain, drain, hang_up, headers_of, hurry, shares_its_connection
 from bide.adapters.httpx_requests import comes_again, copied, seekable, seekable_file
 from bide.engine.runtime import Runtime
 from bide.engine.settings import Settings
@@ -66,7 +64,7 @@ class HttpxCall(RequestCall):
             request: The client's own.
             key: The idempotency key that goes with every attempt, if we made one.
         """
-        keyed = request.headers if key is None else (str(seam.key_header),)
+        keyed = request.headers if key is None else {str(seam.key_header): key}
         super().__init__(settings, request.method, request.url, keyed, seam.key_header, seam.selector)
         self._seam = seam
         self._key = key
@@ -116,12 +114,12 @@ class HttpxCall(RequestCall):
         return worth
 
     def drain(self, response: Any) -> None:
-        with self._patience(response) as seconds:
-            self._left_unread = not drain(response.stream, seconds)
+        seconds = self._patience(response)
+        self._left_unread = not drain(response.stream, seconds)
 
     async def adrain(self, response: Any) -> None:
-        with self._patience(response) as seconds:
-            self._left_unread = not await adrain(response.stream, seconds)
+        seconds = self._patience(response)
+        self._left_unread = not await adrain(response.stream, seconds)
 
     def close(self, response: Any) -> None:
         self._hang_up_after(response)
@@ -145,19 +143,13 @@ class HttpxCall(RequestCall):
         timeouts: dict[str, float | None] = self._answered(response).extensions.get("timeout", {})
         return timeouts.get("read")
 
-    @contextmanager
-    def _patience(self, response: Any) -> Generator[float, None, None]:
-        """Shorten the read timeout, which a stream looks up when its reading begins, while a body is drained."""
-        extensions = self._answered(response).extensions
-        own = extensions.get("timeout", {})
-        read = own.get("read")
+    def _patience(self, response: Any) -> float:
+        """Return how long draining a body may take, and let no read of it take longer."""
+        read = self._read_timeout(response)
         seconds = DRAIN_PATIENCE if read is None else min(DRAIN_PATIENCE, read)
         if not shares_its_connection(response):  # there, one request's timeout is the end of all the others
-            extensions["timeout"] = {**own, "read": seconds}
-        try:
-            yield seconds
-        finally:
-            extensions["timeout"] = own
+            hurry(response, seconds)
+        return seconds
 
 
 def shrunk(timeouts: dict[str, Any], allowed: float) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from math import inf
 from typing import Any, Final
 
@@ -12,13 +12,12 @@ import attrs
 from bide.adapters.http import Selector, new_key
 from bide.adapters.httpx_bodies import apeek, peek
 from bide.adapters.httpx_call import HttpxCall, Seam, shrunk
-from bide.adapters.httpx_requests import renew_cookies
+from bide.adapters.httpx_requests import KeptKey, copied, renew_cookies
 from bide.engine import aloop, loop
-from bide.engine.deadline import Deadline
 from bide.engine.history import attribute, exhausted, history, keep
 from bide.engine.nesting import another_waits
 from bide.engine.settings import Settings
-from bide.policy.outcome import Outcome
+from bide.policy.outcome import LaterOutcome, Outcome
 
 _FIRST_ERROR: Final = 400
 
@@ -37,9 +36,16 @@ class ClientSeam(Seam):
         super().__init__(selector, count_header=count_header, idempotency_key=idempotency_key)
         self.client = client
         self.own = client.send
+        if self.key_header is not None:
+            self._redirect_headers = client._redirect_headers  # noqa: SLF001  # there is no public way
+            client._redirect_headers = self._redirected  # noqa: SLF001
         self.auth_class = type(
             "BoundedAuth", (BoundedAuth, self.module.Auth), {}
         )  # clients take no other auth flows
+
+    def _redirected(self, request: Any, url: Any, method: str) -> Any:
+        """Return the headers of a redirect: those that the client gives it, but for a key of ours that must not go there."""
+        return KeptKey.redirected(request, url, method, self._redirect_headers(request, url, method))
 
 
 class SyncClientSeam(ClientSeam):
@@ -68,24 +74,11 @@ class AsyncClientSeam(ClientSeam):
         return response if stream else await call.aread(response)
 
 
-@attrs.frozen(eq=False, repr=False)
-class LaterOutcome(Outcome):
-    """
-    What came of something that followed the caller's request: the GET that a redirect made of a POST, a hook.
-
-    That this was never sent, or was declined, says nothing about the request before it, which was perhaps processed.
-    """
-
-    @property
-    def repeatable(self) -> bool:
-        return self.idempotent
-
-
 class BoundedAuth:
-    """An auth flow like another one, each of whose requests is sent within a context."""
+    """An auth flow like another one, of whose requests each is sent as a function returns it."""
 
-    def __init__(self, own: Any, within: Callable[[Any], AbstractContextManager[None]]) -> None:
-        self._own, self._within = own, within
+    def __init__(self, own: Any, bounded: Callable[[Any], Any]) -> None:
+        self._own, self._bounded = own, bounded
 
     def sync_auth_flow(self, request: Any) -> Generator[Any, Any]:
         """Yield what the auth flow would have sent, and take the responses."""
@@ -93,8 +86,7 @@ class BoundedAuth:
         try:
             sent = next(flow)
             while True:
-                with self._within(sent):
-                    response = yield sent
+                response = yield self._bounded(sent)
                 try:
                     sent = flow.send(response)
                 except StopIteration:
@@ -108,8 +100,7 @@ class BoundedAuth:
         try:
             sent = await anext(flow)
             while True:
-                with self._within(sent):
-                    response = yield sent
+                response = yield self._bounded(sent)
                 try:
                     sent = await flow.asend(response)
                 except StopAsyncIteration:
@@ -127,7 +118,7 @@ class ClientCall(HttpxCall):
     Every copy has timeouts of its own in a dict of its own, which redirects inherit: by that dict they are known.
     """
 
-    __slots__ = ("_allowed", "_deadline", "_followed", "_jar", "_stream", "_timeouts")
+    __slots__ = ("_allowed", "_followed", "_jar", "_kept", "_stream", "_timeouts")
     _seam: ClientSeam
 
     def __init__(self, seam: ClientSeam, settings: Settings, request: Any, *, stream: bool) -> None:
@@ -136,13 +127,12 @@ class ClientCall(HttpxCall):
         self._jar = tuple(seam.client.cookies.jar)
         self._timeouts: dict[str, Any] = {}
         self._allowed = inf
-        self._deadline: Deadline | None = None
         self._followed = False
+        self._kept: KeptKey | None = None
 
     def send(self, options: dict[str, Any]) -> Any:
         """Return the response to one attempt, read to its end if it is a success that the caller does not stream."""
-        self._prepare()
-        try:
+        with self.dating() as self._allowed, self._prepared():
             response = self._seam.own(self._sent, stream=True, **self._bounded(options))
             self._followed = not self._is_own(response)
             asked = response.status_code in self.settings.body_statuses
@@ -150,14 +140,11 @@ class ClientCall(HttpxCall):
                 self.peeked = peek(response, self._seam.stream_class) if asked else None
             if self._reads(response.status_code):
                 self.read(response)
-        finally:
-            self._leave()
         return response
 
     async def asend(self, options: dict[str, Any]) -> Any:
         """Return the response to one attempt, read to its end if it is a success that the caller does not stream."""
-        self._prepare()
-        try:
+        with self.dating() as self._allowed, self._prepared():
             response = await self._seam.own(self._sent, stream=True, **self._bounded(options))
             self._followed = not self._is_own(response)
             asked = response.status_code in self.settings.body_statuses
@@ -165,8 +152,6 @@ class ClientCall(HttpxCall):
                 self.peeked = await apeek(response, self._seam.stream_class) if asked else None
             if self._reads(response.status_code):
                 await self.aread(response)
-        finally:
-            self._leave()
         return response
 
     def read(self, response: Any) -> Any:
@@ -191,15 +176,27 @@ class ClientCall(HttpxCall):
             raise
         return response
 
-    def _prepare(self) -> None:
-        """Make ready what is sent next: a copy of the request, as if nothing had been sent before."""
+    @contextmanager
+    def _prepared(self) -> Generator[None]:
+        """
+        Make ready what is sent next: a copy of the request, as if nothing had been sent before.
+
+        What follows the attempt has the client's own timeouts: redirects share the dict.
+        """
         self._rewind()
-        self._allowed = self.time_allowed()
         self._timeouts = shrunk(self._own_timeouts(), self._allowed)
-        self._sent = self._copy({**self._request.extensions, "timeout": self._timeouts})
+        extensions = {**self._request.extensions, "timeout": self._timeouts}
+        if self._key is not None:
+            self._kept = KeptKey(str(self._seam.key_header), self._key, self._request.url)
+            extensions = self._kept.into(extensions)
+        self._sent = self._copy(extensions)
         if self.attempt > 1:
             renew_cookies(self._seam.module, self._sent, self._jar, self._seam.client.cookies)
-        self._deadline = None if self._allowed == inf else self.enter()
+        try:
+            yield
+        finally:
+            self._timeouts.clear()
+            self._timeouts.update(self._own_timeouts())
 
     def _own_timeouts(self) -> dict[str, Any]:
         own: dict[str, Any] | None = self._request.extensions.get("timeout")
@@ -215,25 +212,15 @@ class ClientCall(HttpxCall):
         )
         if type(auth) is module.Auth:  # it stands for none, and makes no requests
             return options
-        return {**options, "auth": self._seam.auth_class(auth, self._shrinking)}
+        return {**options, "auth": self._seam.auth_class(auth, self._shortened)}
 
-    @contextmanager
-    def _shrinking(self, request: Any) -> Generator[None]:
-        """Shorten the timeouts of what an auth flow sends, while it is sent: it may be sent again by another call."""
+    def _shortened(self, request: Any) -> Any:
+        """Return what an auth flow sends; if it is of its own making, a copy: others may be sending it, too."""
+        if self._is_sent(request):
+            return request
         own = request.extensions
-        if not self._is_sent(request):
-            request.extensions = {**own, "timeout": shrunk(own.get("timeout", {}), self._allowed)}
-        try:
-            yield
-        finally:
-            request.extensions = own
-
-    def _leave(self) -> None:
-        """Let what follows the attempt know no deadline, and the client's own timeouts: redirects share the dict."""
-        if self._deadline is not None:
-            self._deadline.leave()
-        self._timeouts.clear()
-        self._timeouts.update(self._own_timeouts())
+        extensions = {**own, "timeout": shrunk(own.get("timeout", {}), self._allowed)}
+        return copied(self._seam.module, request, request.stream, extensions)
 
     def _reads(self, status: int) -> bool:
         """
@@ -272,13 +259,10 @@ class ClientCall(HttpxCall):
         request = response.request
         return request.method == self.method and (self._is_sent(request) or not response.history)
 
-    def _outcome(self, **facts: Any) -> Outcome:
-        outcome = super()._outcome(**facts)
-        if not self._followed:
-            return outcome
-        told = [field.name for field in attrs.fields(Outcome) if field.init and field.name != "unsent"]
-        known: dict[str, Any] = {name: getattr(outcome, name) for name in told}
-        return LaterOutcome(unsent=False, **known)
+    def _outcome(self, kind: type[Outcome] = Outcome, **facts: Any) -> Outcome:
+        outcome = super()._outcome(LaterOutcome if self._followed else Outcome, **facts)
+        sent_without = self._kept is not None and self._kept.dropped
+        return attrs.evolve(outcome, idempotency_key=False) if sent_without else outcome
 
     @contextmanager
     def _named(self, response: Any) -> Generator[None]:

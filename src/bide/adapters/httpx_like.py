@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from math import inf
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Any, Final, Self, Unpack
 
 from bide.adapters.http import Options, Selector, Source
 from bide.adapters.httpx_bodies import apeek, peek
@@ -20,11 +19,28 @@ from bide.policy.errors import PolicyError
 from bide.policy.outcome import IDEMPOTENT_METHODS
 from bide.policy.policy import Policy
 
+_OF_HTTP: Final = frozenset(
+    {
+        "verify",
+        "cert",
+        "trust_env",
+        "http1",
+        "http2",
+        "limits",
+        "proxy",
+        "uds",
+        "local_address",
+        "socket_options",
+    }
+)
+
 
 class Transport(Seam):
     """What the transports have in common: an inner transport, and the policy of each request."""
 
     sends_by: str
+    _own_class: str
+    """The name of the client library's own HTTP transport."""
 
     def __init__(
         self,
@@ -49,19 +65,23 @@ class Transport(Seam):
         Raises:
             PolicyError: not a policy; or one that is unbounded, or asks for what is not available yet; not a
                 transport; not the name of a header.
+            TypeError: an option that there is not, such as one of the transport's own.
         """
+        for name in _OF_HTTP.intersection(options):
+            inner = f"{self.module.__name__}.{self._own_class}({name}=...)"
+            raise TypeError(
+                f"{type(self).__name__} has no argument {name!r}: say it to what it wraps, as in "
+                f"{type(self).__name__}(policy, {inner})"
+            )
         if transport is not None and not _can(transport, self.sends_by):
             raise PolicyError(
                 f"{type(self).__name__} wraps what has {self.sends_by}(); got {class_of(transport)}"
             )
         super().__init__(policy, count_header=count_header, idempotency_key=idempotency_key, **options)
-        self.inner = self._default() if transport is None else transport
+        self.inner = getattr(self.module, self._own_class)() if transport is None else transport
         self.closings = 0
+        self._notes_url = self.selector.recovers or self.key_header is not None
         self._plain_body = self.module.ByteStream
-
-    @abstractmethod
-    def _default(self) -> Any:
-        """Return the client library's own HTTP transport."""
 
     def _first_is_plain(self, settings: Settings, request: Any) -> bool:
         """Tell whether the first attempt needs nothing of ours: no clock, pace, timeouts or key, and a body of bytes."""
@@ -79,11 +99,12 @@ class SyncTransport(Transport):
     """A transport for plain clients."""
 
     sends_by = "handle_request"
+    _own_class = "HTTPTransport"
 
     def handle_request(self, request: Any) -> Any:
         """Return the response to a request, after as many attempts as the policy makes."""
         settings = self.selector.settings(request.method, request.url)
-        if self.selector.recovers:
+        if self._notes_url:
             note_url(request)
         if settings is None:
             return self.inner.handle_request(request)
@@ -125,11 +146,12 @@ class AsyncTransport(Transport):
     """A transport for asynchronous clients, on asyncio or trio."""
 
     sends_by = "handle_async_request"
+    _own_class = "AsyncHTTPTransport"
 
     async def handle_async_request(self, request: Any) -> Any:
         """Return the response to a request, after as many attempts as the policy makes."""
         settings = self.selector.settings(request.method, request.url)
-        if self.selector.recovers:
+        if self._notes_url:
             note_url(request)
         if settings is None:
             return await self.inner.handle_async_request(request)
@@ -201,22 +223,24 @@ class TransportCall(HttpxCall):
     def send(self) -> Any:
         """Return the response to one attempt, its body read ahead where a rule may ask about it."""
         response = self._made_already()
-        if response is None:
-            self._prepare()
-            response = self._seam.inner.handle_request(self._sent)
-        asked = response.status_code in self.settings.body_statuses
-        self.peeked = peek(response, self._seam.stream_class) if asked else None
+        with self.dating() as allowed:
+            if response is None:
+                self._prepare(allowed)
+                response = self._seam.inner.handle_request(self._sent)
+            asked = response.status_code in self.settings.body_statuses
+            self.peeked = peek(response, self._seam.stream_class) if asked else None
         self._lift_timeouts()
         return response
 
     async def asend(self) -> Any:
         """Return the response to one attempt, its body read ahead where a rule may ask about it."""
         response = self._made_already()
-        if response is None:
-            self._prepare()
-            response = await self._seam.inner.handle_async_request(self._sent)
-        asked = response.status_code in self.settings.body_statuses
-        self.peeked = await apeek(response, self._seam.stream_class) if asked else None
+        with self.dating() as allowed:
+            if response is None:
+                self._prepare(allowed)
+                response = await self._seam.inner.handle_async_request(self._sent)
+            asked = response.status_code in self.settings.body_statuses
+            self.peeked = await apeek(response, self._seam.stream_class) if asked else None
         self._lift_timeouts()
         return response
 
@@ -230,12 +254,11 @@ class TransportCall(HttpxCall):
         finally:
             del first  # or the exception would be in a circle with this frame
 
-    def _prepare(self) -> None:
+    def _prepare(self, allowed: float) -> None:
         """Make ready what is sent next: the body at its start, the timeouts shortened, our headers added."""
         if self._seam.closings != self._closings:  # what it would connect to now nobody would ever close
             raise RuntimeError("the client was closed while this call waited for its next attempt")
         self._rewind()
-        allowed = self.time_allowed()
         if allowed == inf and self._key is None and not self._counts() and not self.renewed_headers():
             return
         extensions = dict(self._request.extensions)

@@ -8,9 +8,13 @@ from types import ModuleType
 from typing import Any, Final
 from weakref import ref
 
-from bide.adapters.http import new_key
+import attrs
+
+from bide.adapters.keys import key_of_hop, same_origin
+from bide.policy.outcome import IDEMPOTENT_METHODS
 
 _KEPT_KEY: Final = "bide.idempotency_key"
+_KEY_OF_ATTEMPT: Final = "bide.key_of_attempt"
 _FIRST_URL: Final = "bide.first_url"
 
 
@@ -75,15 +79,44 @@ def key_over_redirects(header: str | None, request: Any) -> str | None:
     A client builds a redirect from the request before it, extensions included: they carry the key, and tell the request
     that it was made for. Met there again, the request is one that is sent anew, and gets a new key.
     """
-    key = new_key(header, request.method, request.headers)
+    made_for, made = request.extensions.get(_KEPT_KEY, (None, None))
+    kept = None if made_for is None or made_for() is request else made
+    key = key_of_hop(header, request.method, request.headers, request.url, first_url(request), kept)
     if key is None:
         return None
-    made_for, made = request.extensions.get(_KEPT_KEY, (None, key))
-    if made_for is not None and made_for() is not request:
-        key = made
     # Not in place: httpx before 0.28 lets requests share their extensions.
     request.extensions = {**request.extensions, _KEPT_KEY: (ref(request), key)}
     return key
+
+
+@attrs.define(eq=False)
+class KeptKey:
+    """
+    The idempotency key that a copy of the caller's request has at the client's seam, for what its redirects inherit.
+
+    `dropped` tells whether what needs a key was sent without, to another origin.
+    """
+
+    header: str
+    value: str
+    first_url: object
+    dropped: bool = False
+
+    def into(self, extensions: dict[str, Any]) -> dict[str, Any]:
+        """Return extensions with this key among them."""
+        return {**extensions, _KEY_OF_ATTEMPT: self}
+
+    @staticmethod
+    def redirected(request: Any, url: object, method: str, headers: Any) -> Any:
+        """Return the headers that a client gives the redirect of a request, our key not among them at other origins."""
+        kept = request.extensions.get(_KEY_OF_ATTEMPT)
+        if isinstance(kept, KeptKey) and method.upper() not in IDEMPOTENT_METHODS:
+            if same_origin(url, kept.first_url):
+                headers.setdefault(kept.header, kept.value)
+            elif headers.get(kept.header) == kept.value:
+                del headers[kept.header]
+                kept.dropped = True
+        return headers
 
 
 # Redirects

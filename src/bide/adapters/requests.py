@@ -24,9 +24,9 @@ from bide.adapters.http import (
     decoded,
     header_name,
     key_header,
-    new_key,
     read_ahead,
 )
+from bide.adapters.keys import key_of_hop
 from bide.adapters.requests_bodies import drain_raw, let_go, lines_of, part_from, put_back, socket_of
 from bide.adapters.selecting import shared
 from bide.engine import loop
@@ -42,8 +42,8 @@ __all__ = ["RetryAdapter", "install"]
 SessionT = TypeVar("SessionT", bound=requests.Session)
 
 _FIRST_ERROR: Final = 400
-_LEFT_KEY: Final = "bide.idempotency_key"
-_LEFT_URL: Final = "bide.first_url"
+_HOP: Final = "bide.hop"
+"""Among its hooks a request that is redirected leaves to the next where the first one went, and its key."""
 
 
 class RetryAdapter(HTTPAdapter):
@@ -115,35 +115,32 @@ class RetryAdapter(HTTPAdapter):
             raise PolicyError("this adapter has max_retries beside its policy; put all rules into one policy")
         settings = self.selector.settings(str(request.method), request.url)
         hooks: Any = request.hooks
-        keyed: Any = request
-        first_url = hooks.pop(_LEFT_URL, request.url)
+        first_url, key = hooks.pop(_HOP, None) or (request.url, None)
         if settings is None:
             response = self.send_once(request, stream, timeout, verify, cert, proxies)
         else:
-            keyed = self._keyed(request)
+            keyed, key = self._keyed(request, first_url, key)
             call = AdapterCall(self, settings, keyed, stream=stream, timeout=timeout)
             call.first_url = first_url
             response = loop.run(call, call.send, verify, cert, proxies)
         if response.is_redirect:
-            hooks[_LEFT_URL] = first_url
-            if keyed is not request:
-                hooks[_LEFT_KEY] = keyed.headers[self.key_header]
+            hooks[_HOP] = first_url, key
         return response
 
-    def _keyed(self, request: Any) -> Any:
+    def _keyed(self, request: Any, first_url: Any, kept: str | None) -> tuple[Any, str | None]:
         """
-        Return the request, or a copy with an idempotency key: the key of what it is a redirect of, or a new one.
+        Return the request, or a copy with an idempotency key, and the key that is left to a redirect.
 
         The caller may send the request again, and then it is another call: the request itself gets no key. A session
         builds a redirect from it, and only its hooks are the redirect's too: there the key is left, to be taken once.
         """
-        left = request.hooks.pop(_LEFT_KEY, None)
-        key = new_key(self.key_header, request.method, request.headers)
+        header = self.key_header
+        key = key_of_hop(header, request.method, request.headers, request.url, first_url, kept)
         if key is None:
-            return request
+            return request, kept
         keyed = request.copy()
-        keyed.headers[self.key_header] = left or key
-        return keyed
+        keyed.headers[header] = key
+        return keyed, key
 
     def send_once(
         self,
@@ -187,6 +184,10 @@ class AdapterCall(RequestCall):
 
     def send(self, verify: Any, cert: Any, proxies: Any) -> requests.Response:
         """Return the response to one attempt, its body read as far as somebody asks about it."""
+        with self.dating():
+            return self._attempt(verify, cert, proxies)
+
+    def _attempt(self, verify: Any, cert: Any, proxies: Any) -> requests.Response:
         request = self._counted()
         timeout = self._shortened()
         self._looked, self.peeked = False, None
@@ -358,8 +359,12 @@ def install(
         raise PolicyError(f"install() takes a Session of requests; got {shown(session)}")
     mounted: dict[str, Any] = dict(session.adapters)
     for prefix, adapter in mounted.items():
-        if isinstance(adapter, RetryAdapter) or _repeats(adapter):
+        if isinstance(adapter, RetryAdapter):
             raise PolicyError(f"the adapter for {prefix!r} retries already; put all rules into one policy")
+        if _repeats(adapter):
+            raise PolicyError(
+                f"the adapter for {prefix!r} retries already, by its max_retries; mount a plain HTTPAdapter() there first"
+            )
         if type(adapter) is not HTTPAdapter:
             raise PolicyError(
                 f"the adapter for {prefix!r} is a {type(adapter).__name__}; mount a subclass of RetryAdapter instead"

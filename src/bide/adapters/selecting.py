@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from functools import lru_cache, partial
-from typing import Any, Final, Protocol, TypedDict, Unpack, cast
+from typing import Any, Final, Protocol, Unpack, cast
 from urllib.parse import urlsplit
 
-from bide.engine.clock import Clock, RandomSource
-from bide.engine.events import Listener
 from bide.engine.pacing import Place
-from bide.engine.recovery import Action, Recoveries
-from bide.engine.runtime import Runtime, bind
+from bide.engine.recovery import Recoveries
+from bide.engine.runtime import Options, Runtime, bind
 from bide.engine.settings import Settings
-from bide.fleet.store import Store
 from bide.fleet.stores.memory import MemoryStore
 from bide.policy.errors import PolicyError, shown
 from bide.policy.policy import Policy
 
 _MOST_BOUND: Final = 256
+_HOW_MANY: Final = frozenset(
+    {"max_retries", "retries", "total", "attempts", "max_attempts", "tries", "max_tries", "max"}
+)
+_OWN: Final = ("count_header", "idempotency_key")
 
 
 class Source(Protocol):
@@ -34,17 +36,6 @@ class Source(Protocol):
         ...
 
 
-class Options(TypedDict, total=False):
-    """What `policy.bind` takes, said to an adapter."""
-
-    clock: Clock | None
-    rng: RandomSource | None
-    listeners: list[Listener] | None
-    name: str | None
-    recover: Mapping[str, Action] | Recoveries | None
-    store: Store | None
-
-
 class Selector:
     """
     Choose the policy for each request, and bind each policy once.
@@ -53,11 +44,13 @@ class Selector:
 
     Raises:
         PolicyError: neither a policy nor a source of policies; or options beside a runtime, which has its own.
+        TypeError: an option that there is not.
     """
 
     __slots__ = ("_bound", "_only", "_source", "recovers")
 
     def __init__(self, policy: Policy | Runtime | Source, **options: Unpack[Options]) -> None:
+        check_options(options)
         self._only: Settings | None = None
         self._source: Source | None = None
         if isinstance(policy, Runtime):
@@ -69,8 +62,9 @@ class Selector:
         elif callable(getattr(policy, "policy_for", None)) and not isinstance(policy, type):
             self._source = policy
         else:
-            advice = f': bide.load("{policy:.40}") loads a strategy' if isinstance(policy, str) else ""
-            raise PolicyError(f"an adapter takes a policy, routes or a strategy; got {policy!r:.60}{advice}")
+            raise PolicyError(
+                f"an adapter takes a policy, routes or a strategy; got {shown(policy, 60)}{_instead_of(policy)}"
+            )
         self.recovers = bool(options.get("recover")) if self._only is None else self._only.recovers
         """Whether an action may renew what requests are sent with."""
         if self._source is not None:
@@ -98,6 +92,32 @@ class Selector:
         if found is None:
             return Place(host, f"{method} {target.path}")
         return Place(host, str(found.pattern), found.params)
+
+
+def _instead_of(policy: object) -> str:
+    """Say what makes a policy or a strategy of a text."""
+    if not isinstance(policy, str):
+        return ""
+    if "(" in policy:
+        return ": bide.parse(...) reads a policy text"
+    return f': bide.load("{policy:.40}") loads a strategy'
+
+
+def check_options(options: Mapping[str, object]) -> None:
+    """Raise TypeError for an argument that no adapter has, and tell where that is said instead."""
+    known = sorted(Options.__annotations__)
+    for name in options:
+        if name in known:
+            continue
+        if name in _HOW_MANY:
+            advice = ": the policy says how many, as in retry_on(503).max(3)"
+        elif name == "timeout":
+            advice = ': write retry_on(503).timeout("5s"); the client\'s own timeouts are said to the client'
+        elif near := get_close_matches(name, [*known, *_OWN], n=1):
+            advice = f": did you mean {near[0]!r}?"
+        else:
+            advice = f": what is not about retries is said to the client; here may stand {', '.join(known)}"
+        raise TypeError(f"an adapter has no argument {name!r}{advice}")
 
 
 def _check_actions(source: object, recover: Any) -> None:

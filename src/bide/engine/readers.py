@@ -11,7 +11,7 @@ import attrs
 from bide.engine.history import attribute, exhausted
 from bide.engine.timeouts import AttemptTimeout
 from bide.policy import hints
-from bide.policy.outcome import Outcome
+from bide.policy.outcome import LaterOutcome, Outcome
 
 Facts = dict[str, Any]
 
@@ -76,7 +76,8 @@ def outcome_of_value(
     facts = reader.facts(value)
     if body:
         facts["body"] = reader.body(value)
-    return Outcome(value=value, elapsed=elapsed, exhausted=exhausted(value, since), **facts)
+    kind = LaterOutcome if _followed(value) else Outcome
+    return kind(value=value, elapsed=elapsed, exhausted=exhausted(value, since), **facts)
 
 
 def outcome_of_error(
@@ -86,7 +87,9 @@ def outcome_of_error(
     facts: Facts = {"method": None}
     facts |= _request_facts(attribute(error, "request"))
     facts |= _error_facts(error, body=body)
-    return Outcome(error=error, elapsed=elapsed, exhausted=exhausted(error, since), **facts)
+    response = attribute(error, "response")
+    kind = LaterOutcome if _followed(error if response is None else response) else Outcome
+    return kind(error=error, elapsed=elapsed, exhausted=exhausted(error, since), **facts)
 
 
 def _error_facts(error: BaseException, *, body: bool) -> Facts:
@@ -107,7 +110,7 @@ def _error_facts(error: BaseException, *, body: bool) -> Facts:
         return _grpc_facts(error)
     text = attribute(error, "http_body") if body else None  # Stripe's
     own = {"body": text} if isinstance(text, str) else {}
-    return own | _own_facts(error) | _request_facts(attribute(error, "request_info"))
+    return own | _own_facts(error) | _request_facts(_first_request(error))
 
 
 def _own_facts(error: BaseException) -> Facts:
@@ -175,14 +178,17 @@ def _request_facts(request: Any) -> Facts:
 
 
 def has_key(headers: Any, own: str | None = None) -> bool:
-    """Tell whether a request's headers carry an idempotency key: under a usual name, or a caller's own."""
+    """Tell whether a request's headers, a mapping or pairs, carry an idempotency key: under a usual name, or one's own."""
     names = _KEY_NAMES if own is None else {*_KEY_NAMES, own.lower()}
-    try:
-        return any(str(name).lower() in names for name in headers or ())
-    except TypeError:
-        return False
+    lines = _header_lines(headers) if hasattr(headers, "items") else _pairs(headers)
+    return any(_text(name).lower() in names and _text(value).strip() != "" for name, value in lines)
 
 
+def _text(said: object) -> str:
+    return said.decode("latin-1") if isinstance(said, bytes) else "" if said is None else str(said)
+
+
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _KEY_NAMES: Final = frozenset({"idempotency-key", "x-idempotency-key"})
 
 
@@ -213,11 +219,34 @@ def _grpc_facts(error: BaseException) -> Facts:
     return facts
 
 
-def _first_request(response: Any) -> Any:
+def _first_request(answer: Any) -> Any:
     """Return the request that a chain of redirects began with: it is what another attempt would send again."""
-    hops = attribute(response, "history")
-    first = hops[0] if type(hops) in (list, tuple) and hops else response
-    return attribute(first, "request") or attribute(first, "request_info")
+    return _asked(_first_of(answer))
+
+
+def _followed(answer: Any) -> bool:
+    """Tell whether an answer is to a request of another method, which followed the first when that was processed."""
+    first = _first_of(answer)
+    return first is not answer and attribute(_asked(first), "method") != attribute(_asked(answer), "method")
+
+
+def _first_of(answer: Any) -> Any:
+    """Return the answer that a chain of redirects began with; what comes before one that is none is an auth flow's."""
+    first, hops = answer, attribute(answer, "history")
+    for hop in reversed(hops) if type(hops) in (list, tuple) else ():
+        if not _redirects(hop):
+            break
+        first = hop
+    return first
+
+
+def _redirects(hop: Any) -> bool:
+    statuses = attribute(hop, "status_code"), attribute(hop, "status")
+    return any(isinstance(status, int) and status in _REDIRECTS for status in statuses)
+
+
+def _asked(answer: Any) -> Any:
+    return attribute(answer, "request") or attribute(answer, "request_info")
 
 
 def _requests_facts(response: Any) -> Facts:

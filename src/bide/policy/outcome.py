@@ -220,3 +220,19 @@ class Outcome:
         if self.method is not None:
             said.append(f"method={self.method}")
         return f"Outcome({', '.join(said)})"
+
+
+@attrs.frozen(eq=False, repr=False)
+class LaterOutcome(Outcome):
+    """
+    What came of something that followed the caller's request: the GET that a redirect made of a POST, a hook.
+
+    That this was never sent, or was declined, says nothing about the request before it, which was perhaps processed.
+    """
+
+    unsent: bool | None = attrs.field(default=False, kw_only=True)
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether a repeat cannot do harm: it is idempotent, and nothing else will do."""
+        return self.idempotent

@@ -381,3 +381,17 @@ def test_a_response_after_redirects_is_judged_by_the_request_that_would_be_sent_
         response = client.post("http://example.com/pay")
     assert response.request.method == "GET"
     assert outcome_of_value(response).method == "POST"
+
+
+@pytest.mark.parametrize("module", [httpx, httpx2])
+def test_a_response_after_a_login_is_judged_by_the_callers_request(module):
+    class Login(module.Auth):
+        def auth_flow(self, request):
+            yield module.Request("GET", "http://example.com/token")
+            yield request
+
+    answering = module.MockTransport(lambda request: module.Response(503))
+    with module.Client(transport=answering, auth=Login()) as client:
+        response = client.post("http://example.com/pay")
+    assert [hop.request.method for hop in response.history] == ["GET"]
+    assert outcome_of_value(response).method == "POST"

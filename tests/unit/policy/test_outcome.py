@@ -2,6 +2,7 @@ import pytest
 
 from bide import Outcome
 from bide.policy.faults import Fault, fault_of
+from bide.policy.outcome import LaterOutcome
 
 
 def test_the_first_arguments_go_by_place():
@@ -102,6 +103,14 @@ def test_G07_what_it_may_have_processed_may_not(status):
 def test_G09_what_never_left_may_be_repeated():
     assert Outcome(method="POST", error=ConnectionRefusedError()).repeatable
     assert not Outcome(method="POST", error=ConnectionResetError()).repeatable
+
+
+def test_what_became_of_a_later_request_says_nothing_of_the_one_before():
+    assert not LaterOutcome(429, method="POST").repeatable
+    assert not LaterOutcome(method="POST", error=ConnectionRefusedError()).unsent
+    assert not LaterOutcome(method="POST", error=ConnectionRefusedError()).repeatable
+    assert LaterOutcome(503, method="PUT").repeatable
+    assert LaterOutcome(503, method="POST", idempotency_key=True).repeatable
 
 
 BODY = '{"error": {"code": 17, "message": "no"}, "errors": [{"code": "E1"}], "flag": true, "none": null}'
