@@ -5,7 +5,7 @@ import io
 import httpx
 import pytest
 
-from bide import Reason, history, network, retry_on, when
+from bide import Reason, body, history, network, retry_on, when
 from bide.testing import steps
 
 WHOLE = b"abcdef"
@@ -121,6 +121,31 @@ def test_a_condition_that_raises_does_not_lose_the_response_or_its_connection(wi
     assert client.get("http://host/").text == "ok"
     assert closed
     assert [type(fault.error) for fault in faults] == [KeyError]
+
+
+def test_no_condition_can_use_up_the_body_of_a_clients_response(server, with_httpx, with_requests):
+    shown = []
+
+    def busy(outcome):
+        shown.append(outcome.value)
+        return outcome.json["state"] == "busy"
+
+    policy = retry_on(body("state") & when(busy)).fixed(1)
+    for path, get in [("/httpx", with_httpx(policy).get), ("/requests", with_requests(policy).get)]:
+        server.on(path, steps.json(200, {"state": "busy"}), steps.json(200, {"state": "done"}))
+        assert get(server.url + path).json() == {"state": "done"}
+    assert shown == [None] * 4
+
+
+def test_a_response_that_a_condition_used_up_is_the_callers_and_says_so(clock):
+    def use_up(outcome):
+        return not list(outcome.value.iter_bytes())
+
+    response = httpx.Response(200, stream=httpx.ByteStream(b"whole"))
+    runtime = retry_on(when(use_up)).bind(clock=clock)
+    assert runtime.call(lambda: response) is response
+    with pytest.raises(httpx.StreamConsumed):
+        response.read()
 
 
 def test_a_body_cut_off_on_its_way_is_retried(server, with_requests, clock):

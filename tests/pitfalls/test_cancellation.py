@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from bide import PolicyError, anything, raises, retry_on, retrying, when
-from bide.testing import VirtualClock
+from bide.testing import Scripted, VirtualClock
 
 ANY = {
     "anything": retry_on(anything),
@@ -40,6 +40,22 @@ def test_what_stops_a_program_is_not_retried_whatever_the_condition(policy, stop
     assert clock.sleeps == []
 
 
+@pytest.mark.parametrize("stop", STOPS)
+def test_what_stops_a_program_in_a_retry_is_not_retried_either(policy, stop, clock):
+    runtime = policy.fixed(1).bind(clock=clock)
+    ways = (
+        runtime.call,
+        lambda script: runtime(script.function())(),
+        lambda script: block(runtime, script),
+    )
+    for use in ways:
+        script = Scripted(ConnectionError, stop, "too far")
+        with pytest.raises(stop):
+            use(script)
+        assert script.count == 2
+    assert clock.sleeps == [1.0] * 3
+
+
 def block(runtime, work):
     for attempt in retrying(runtime):
         with attempt:
@@ -67,20 +83,38 @@ def test_a_condition_about_what_stops_a_program_is_refused(stop):
         retry_on(raises(ValueError, stop))
 
 
-async def test_a_cancelled_call_is_not_retried_whatever_the_condition(policy, clock):
+async def ablock(runtime, work):
+    async for attempt in retrying(runtime):
+        with attempt:
+            await work()
+
+
+COROUTINES = {
+    "decorated": lambda runtime, work: runtime(work)(),
+    "called": lambda runtime, work: runtime.acall(work),
+    "block": ablock,
+}
+
+
+@pytest.mark.parametrize("use", COROUTINES.values(), ids=COROUTINES)
+@pytest.mark.parametrize("failures", [0, 1])
+async def test_a_cancelled_call_is_not_retried_whatever_the_condition(policy, use, failures, clock):
     started, ready = [], asyncio.Event()
 
     async def work():
         started.append(1)
+        if len(started) <= failures:
+            raise ConnectionError
         ready.set()
-        await asyncio.Event().wait()
+        if len(started) == failures + 1:
+            await asyncio.Event().wait()
 
-    task = asyncio.create_task(policy.fixed(0).bind(clock=clock)(work)())
+    task = asyncio.create_task(use(policy.fixed(0).bind(clock=clock), work))
     await ready.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert started == [1]
+    assert len(started) == failures + 1
 
 
 async def test_a_wait_for_ends_a_call_in_time(policy, clock):
@@ -88,7 +122,8 @@ async def test_a_wait_for_ends_a_call_in_time(policy, clock):
 
     async def work():
         started.append(1)
-        await asyncio.Event().wait()
+        if len(started) == 1:
+            await asyncio.Event().wait()
 
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(policy.fixed(0).bind(clock=clock)(work)(), 0.01)
@@ -147,7 +182,8 @@ async def test_a_task_group_that_fails_is_left_at_once(clock):
 
     async def stuck():
         calls.append(1)
-        await asyncio.Event().wait()
+        if len(calls) == 1:
+            await asyncio.Event().wait()
 
     async def fails():
         await asyncio.sleep(0)

@@ -39,6 +39,14 @@ def test_jitter_does_not_vanish_at_the_cap(rule, retry):
     assert len({drawn(rule, retry, rng.random()) for _ in range(50)}) == 50
 
 
+@pytest.mark.parametrize(
+    "rule", [DOWN, DOWN.exponential(), DOWN.decorrelated(), DOWN.linear(), DOWN.fibonacci()]
+)
+def test_a_delay_that_grows_has_jitter_unless_it_is_refused(rule):
+    low, high = rule.explain(NOTHING).delay
+    assert low < high
+
+
 @pytest.mark.parametrize("rule", [*GROWING.values(), *SURE.values()])
 @pytest.mark.parametrize("retry", [1, 2, 63, 1023, 1024, 1025, 1476, 1477, 2000, 10**6])
 def test_a_delay_is_finite_and_within_its_cap_at_any_attempt(rule, retry):

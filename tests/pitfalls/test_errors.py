@@ -1,12 +1,15 @@
 """The caller gets their own error, whole; and nobody is told what was said in confidence."""
 
+import asyncio
 import logging
+import pickle
 import urllib.error
 from contextlib import contextmanager
 from email.message import Message
 from functools import partial
 
 import aiohttp
+import attrs
 import httpx
 import httpx2
 import pytest
@@ -14,8 +17,22 @@ import requests
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from bide import Condition, ConditionFailed, history, retry_on, when
-from bide.testing import Scripted
+from bide import (
+    AttemptTimeout,
+    Condition,
+    ConditionFailed,
+    PaceTimeout,
+    PolicyError,
+    PolicySyntaxError,
+    RateLimitError,
+    StrategyError,
+    history,
+    load,
+    parse,
+    retry_on,
+    when,
+)
+from bide.testing import Scripted, VirtualClock
 
 
 class Down(Exception):
@@ -100,6 +117,58 @@ def test_what_comes_out_may_pass_through_a_context_manager_and_take_notes(run):
         raise error
     assert caught.value.__notes__[-1] == "mine"
     assert len(history(error)) == 2
+
+
+@attrs.frozen
+class FrozenDown(Down):
+    """An error of the user's that cannot be changed."""
+
+
+def late():
+    asyncio.run(retry_on(503).timeout(1e-9).acall(asyncio.sleep, 60))
+
+
+def held_back():
+    paced = retry_on(503).pace("1/hour").within(1).bind(clock=VirtualClock())
+    paced.call(int)
+    paced.call(int)
+
+
+def limited():
+    request = httpx.Request("GET", "http://host/")
+    load("prompt-library").raise_for(httpx.Response(429, request=request))
+
+
+OWN = {
+    AttemptTimeout: late,
+    PaceTimeout: held_back,
+    PolicyError: retry_on,
+    PolicySyntaxError: lambda: parse("retry_on("),
+    RateLimitError: limited,
+    StrategyError: lambda: load("./missing.toml"),
+}
+
+
+@pytest.mark.parametrize("kind", OWN)
+def test_an_error_of_bides_own_may_pass_through_a_context_manager_and_take_notes(kind):
+    @contextmanager
+    def session():
+        yield
+
+    with pytest.raises(kind) as caught, session():
+        OWN[kind]()
+    error = caught.value
+    error.add_note("mine")
+    assert error.__notes__[-1] == "mine"
+    assert error.with_traceback(None) is error
+    assert type(pickle.loads(pickle.dumps(error))) is kind
+
+
+def test_an_error_that_cannot_be_changed_comes_out_itself_with_its_history(run):
+    error = FrozenDown()
+    assert run(retry_on(Down).fixed(1).max(1), Scripted(error, repeat_last=True)) is error
+    assert len(history(error)) == 2
+    assert "gave up after 2 attempts" in error.__notes__[0]
 
 
 def test_giving_up_never_returns_none(run):

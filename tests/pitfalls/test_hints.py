@@ -115,6 +115,18 @@ def test_a_hint_is_never_shortened():
         assert told.delay is None or asked <= told.delay[0] <= told.delay[1] < 60 - elapsed
 
 
+@pytest.mark.parametrize("draw", [0.0, 0.5, 1.0 - 2**-53])
+@pytest.mark.parametrize("limit", [None, 60])
+def test_a_wait_is_never_shorter_than_the_hint_whatever_is_drawn(draw, limit, clock):
+    class Limited(Exception):
+        retry_after = 30.0
+
+    policy = retry_on(Limited).after_attribute("retry_after").exponential()
+    policy = policy if limit is None else policy.within(limit)
+    assert policy.bind(clock=clock, rng=Draws(draw)).call(Scripted(Limited, "done")) == "done"
+    assert 30 <= clock.sleeps[0] <= 33
+
+
 @pytest.mark.parametrize("seconds", [float("inf"), float("nan"), -1.0, "soon", None])
 def test_a_hint_on_an_exception_that_is_no_number_of_seconds_is_none(seconds, clock):
     class Limited(Exception):

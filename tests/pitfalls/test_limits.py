@@ -17,6 +17,16 @@ from bide import (
 from bide.testing import Scripted, VirtualClock
 
 DOWN = retry_on(ConnectionError)
+DEADLINES = {
+    "of the rule": lambda rule, seconds: rule.within(seconds),
+    "of the whole call": lambda rule, seconds: (rule | retry_on(503)).within(seconds),
+}
+
+
+@pytest.fixture(params=DEADLINES.values(), ids=DEADLINES)
+def within(request):
+    """Return what gives a rule a deadline, or the whole call that it is the only rule of."""
+    return request.param
 
 
 def failing():
@@ -77,24 +87,24 @@ def test_a_policy_without_end_is_refused():
         DOWN.max(forever).bind()
 
 
-def test_a_deadline_is_not_overrun_by_the_last_wait(clock):
+def test_a_deadline_is_not_overrun_by_the_last_wait(clock, within):
     with pytest.raises(ConnectionError):
-        DOWN.fixed(30).within(10).bind(clock=clock).call(failing())
+        within(DOWN.fixed(30), 10).bind(clock=clock).call(failing())
     assert clock.monotonic() <= 10
 
 
 @pytest.mark.parametrize("took", [0, 0.1, 1, 4, 9.9])
-def test_a_deadline_leaves_room_for_an_attempt_as_long_as_the_last(took, clock):
+def test_a_deadline_leaves_room_for_an_attempt_as_long_as_the_last(took, clock, within):
     def slow():
         clock.advance(took)
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        DOWN.exponential(base=1).max(100).within(10).bind(clock=clock).call(slow)
+        within(DOWN.exponential(base=1).max(100), 10).bind(clock=clock).call(slow)
     assert clock.monotonic() <= 10
 
 
-def test_a_deadline_counts_the_attempts_and_not_only_the_waits(clock):
+def test_a_deadline_counts_the_attempts_and_not_only_the_waits(clock, within):
     fails = failing()
 
     def slow():
@@ -102,13 +112,13 @@ def test_a_deadline_counts_the_attempts_and_not_only_the_waits(clock):
         fails()
 
     with pytest.raises(ConnectionError) as caught:
-        DOWN.fixed(1).max(10).within(10).bind(clock=clock).call(slow)
+        within(DOWN.fixed(1).max(10), 10).bind(clock=clock).call(slow)
     assert (fails.count, clock.monotonic()) == (1, 60)
     assert history(caught.value).reason is Reason.DEADLINE
 
 
 @pytest.mark.parametrize("step", [-3600, 3600, -86_400 * 365])
-def test_a_wall_clock_that_is_set_changes_no_deadline(step, clock):
+def test_a_wall_clock_that_is_set_changes_no_deadline(step, clock, within):
     fails = failing()
 
     def work():
@@ -116,7 +126,7 @@ def test_a_wall_clock_that_is_set_changes_no_deadline(step, clock):
         fails()
 
     with pytest.raises(ConnectionError):
-        DOWN.fixed(1).max(1000).within(10).bind(clock=clock).call(work)
+        within(DOWN.fixed(1).max(1000), 10).bind(clock=clock).call(work)
     assert fails.count == 11  # one each second, and a last one for which the delay was shortened
     assert clock.monotonic() <= 10
 

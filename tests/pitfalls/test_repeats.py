@@ -47,7 +47,7 @@ def test_a_permanent_404_is_asked_for_once(server, with_httpx):
 
 async def test_a_permanent_404_is_asked_for_once_when_statuses_are_raised(server, with_aiohttp):
     server.on("/", steps.respond(404))
-    policy = retry_on(aiohttp.ClientConnectionError, "5xx")
+    policy = retry_on(aiohttp.ClientError, "5xx")
     async with with_aiohttp(policy, raise_for_status=True) as session:
         with pytest.raises(aiohttp.ClientResponseError):
             await session.get(server.url + "/")

@@ -137,6 +137,22 @@ def test_a_listener_is_told_of_each_retry_once_in_call_after_call(clock):
     assert sum(isinstance(event, RetryScheduled) for event in events) == 10
 
 
+def test_what_a_listener_returns_is_never_entered_so_that_no_call_can_leave_it_open(clock):
+    entered = []
+
+    class Span:
+        def __enter__(self):
+            entered.append("enter")
+
+        def __exit__(self, *_):
+            entered.append("exit")
+
+    runtime = POLICY.bind(clock=clock, listeners=[lambda event: Span()])
+    for _ in range(3):
+        assert runtime.call(Scripted(ConnectionError, ConnectionError, "done")) == "done"
+    assert entered == []
+
+
 def test_an_attempt_runs_in_the_callers_own_thread_and_context(clock):
     request_id = ContextVar("request_id", default="lost")
     request_id.set("abc")

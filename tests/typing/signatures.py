@@ -42,6 +42,18 @@ class Client:
         return cls()
 
 
+bound = shared.bind(name="fetch", listeners=[print])
+assert_type(bound, bide.Runtime)
+shared.bind(nome="fetch")  # type: ignore[call-arg]
+
+
+@bound
+def by_runtime(url: str, *, limit: int = 10) -> bytes:
+    return url.encode()[:limit]
+
+
+assert_type(by_runtime("https://example.com", limit=1), bytes)
+by_runtime(1)  # type: ignore[arg-type]
 assert_type(by_rule("https://example.com", limit=1), bytes)
 assert_type(Client().get("https://example.com"), bytes)
 assert_type(Client.default(), Client)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Awaitable, Callable
 from types import FunctionType
-from typing import Any, Final, cast
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from bide.policy.errors import PolicyError
 
+P = ParamSpec("P")
+T = TypeVar("T")
 _DECORATE_THE_COROUTINE: Final = (
     "a plain callable returned an awaitable, whose failure could not be retried: decorate the coroutine function itself "
     "(async def), or write `await policy.acall(fn, ...)`"
@@ -31,6 +34,23 @@ def _is_marked(fn: Any) -> bool:
     """Tell whether something says that it is a coroutine function in the way of asyncio before 3.14, as AsyncMock does."""
     mark = getattr(sys.modules.get("asyncio.coroutines"), "_is_coroutine", None)
     return mark is not None and getattr(fn, "_is_coroutine", None) is mark
+
+
+def giving_awaitables(fn: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """Return a function that returns what another does; raises PolicyError, with advice, for what nobody can await."""
+    name = str(getattr(fn, "__qualname__", type(fn).__name__))
+
+    def give(*args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        value = fn(*args, **kwargs)
+        if hasattr(cast("object", type(value)), "__await__"):
+            return value
+        raise PolicyError(
+            f"{name} returned a value of type {type(value).__name__}, which cannot be awaited: for a plain function "
+            "write `policy.call(fn, ...)`"
+        )
+
+    give.__qualname__ = name
+    return give
 
 
 def never_awaitable(value: Any, advice: str = _DECORATE_THE_COROUTINE) -> Any:

@@ -114,6 +114,7 @@ class Attempts:
             if call.rejected is not None:
                 call.release()
             call.settings.clock.sleep(call.delay or 0.0)
+            call.next_attempt()
         call.keep_pace()
         return self._begun(awaits=False)
 
@@ -129,6 +130,7 @@ class Attempts:
             if call.rejected is not None:
                 await call.arelease()
             await call.settings.clock.asleep(call.delay or 0.0)
+            call.next_attempt()
         await call.akeep_pace()
         return self._begun(awaits=True)
 
@@ -144,8 +146,6 @@ class Attempts:
             del held  # else the frame that it was raised in would hold it, and it that frame
 
     def _begun(self, *, awaits: bool) -> Attempt:
-        if self._last is not None:
-            self._call.next_attempt()
         self._last = Attempt(self._call, self._call.attempt, awaits=awaits)
         return self._last
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from math import inf
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 import attrs
 
@@ -29,6 +29,7 @@ from bide.engine.told import name_of, told_of_outcome
 from bide.policy.decide import ROOM_SHARE, refitted, time_left
 from bide.policy.decision import Accept, GiveUp, Reason, Retry, State
 from bide.policy.delay import Span
+from bide.policy.durations import digits
 from bide.policy.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Call(Timed):
     """
 
     __slots__ = (
-        "attempt", "begun", "delay", "entries", "last", "pending", "previous", "rejected", "renewed", "since", "used",
+        "attempt", "begun", "delay", "entries", "last", "paid", "pending", "previous", "rejected", "renewed", "since", "used",
     )  # fmt: skip
     frames: ClassVar[int] = 1
     """How many loops or wrappers on the stack are this call's own."""
@@ -73,6 +74,8 @@ class Call(Timed):
         self.last = False
         self.used = [0] * settings.size
         self.entries: list[Entry] = []
+        self.paid = 0.0
+        """What the rules had paid when this attempt began."""
         self.rejected: object = None
         self.pending: Pending | None = None
         """The retry that waits for a recovery."""
@@ -134,6 +137,10 @@ class Call(Timed):
     def next_attempt(self) -> None:
         """Begin another attempt: nothing of the one before is kept."""
         self.rejected = None
+        rule = cast(
+            "int", self.entries[-1][1]
+        )  # it pays for a slow listener too, and for a machine that was asleep
+        self.spent[rule] += max(0.0, self._took() - (sum(self.spent) - self.paid))
         self._begin()
 
     def _begin(self) -> None:
@@ -141,6 +148,7 @@ class Call(Timed):
             self.begun = tick()
         if self.started is not None:
             self.began = self.settings.clock.monotonic()
+            self.paid = sum(self.spent)
 
     def recovered(self, raw: object) -> bool:
         """Take the recovery that a retry waits for, if there is one, and tell whether the retry follows."""
@@ -235,19 +243,27 @@ class Call(Timed):
         name, left = self.settings.name_of(self.fn), self._left_for_pace()
         if least < left:
             most = min(most, least + (left - least) * (1 - ROOM_SHARE))
-            seconds = Span(least, most).at(self.settings.random())
+            seconds = Span(least, most).at(self._draw())
             self.settings.tell(Paced(name, self.attempt, "", seconds))
             return seconds
         error = PaceTimeout(
-            f"the pace lets this attempt begin in {least:.3g} s, and the deadline leaves {left:.3g} s"
+            f"the pace lets this attempt begin in {digits(least)} s, and the deadline leaves {digits(left)} s"
         )
         kept = History(self._records(self.attempt - 1), Reason.DEADLINE, self.attempt - 1)
         keep(error, kept, awaited=another_waits(self.frames))
         self.settings.tell(GaveUp(name, self.attempt, type(error).__name__, Reason.DEADLINE), error)
         raise error
 
+    def _draw(self) -> float:
+        """Return a draw for a wait that is there anyway: 0 where the source raises, since that is no reason to fail."""
+        try:
+            return self.settings.random()
+        except Exception as fault:
+            self.store_failed(fault)
+            return 0.0
+
     def store_failed(self, fault: Exception) -> None:
-        """Take in that the store of what callers share raised; it changes nothing for this call."""
+        """Take in that what is shared by callers raised; it changes nothing for this call."""
         self.settings.report(ConditionFailed(self.settings.name_of(self.fn), self.attempt, "", fault))
 
     def _polls(self) -> int | None:
@@ -286,8 +302,12 @@ class Call(Timed):
             return False
         self.spent[rule] += max(0.0, self._took() - outcome.elapsed)
         policy = self.settings.policy
-        state = self._state(self.settings.random())
-        decision = refitted(policy.clauses, policy.limits, pending.retry, outcome, state)
+        try:
+            state = self._state(self.settings.random())
+            decision = refitted(policy.clauses, policy.limits, pending.retry, outcome, state)
+        except Exception as fault:  # as in `_goes_on`
+            self._report(fault, raw)
+            return False
         if isinstance(decision, GiveUp):
             self._give_up(decision, outcome, raw)
             return False

@@ -36,10 +36,37 @@ def detach(fault: BaseException, error: BaseException | None) -> None:
     """
     for one in _chained(fault, error):
         _set(one, "__traceback__", None)
-        if one.__context__ is error:
-            _set(one, "__context__", None)
-        if one.__cause__ is error:
-            _set(one, "__cause__", None)
+        _cut(one, error)
+
+
+def isolate(fault: BaseException) -> None:
+    """
+    Cut a fault off what was being handled around the code that raised it: the call's own error, or its caller's.
+
+    Logs show all that a fault came from, and the text of a client's error may hold addresses and credentials. What that
+    code itself handled on the way stays.
+    """
+    foreign = next((one.__context__ for one in _chained(fault, None) if not _handled_its_context(one)), None)
+    if foreign is not None:
+        for one in _chained(fault, foreign):
+            _cut(one, foreign)
+
+
+def _handled_its_context(error: BaseException) -> bool:
+    """Tell whether what an error was raised in the handling of, if anything, was handled on that error's own way up."""
+    context, trace = error.__context__, error.__traceback__
+    if context is None or context.__traceback__ is None:
+        return True
+    while trace is not None and trace.tb_frame is not context.__traceback__.tb_frame:
+        trace = trace.tb_next
+    return trace is not None
+
+
+def _cut(one: BaseException, error: BaseException | None) -> None:
+    if one.__context__ is error:
+        _set(one, "__context__", None)
+    if one.__cause__ is error:
+        _set(one, "__cause__", None)
 
 
 def _set(error: BaseException, name: str, value: object) -> None:

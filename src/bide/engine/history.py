@@ -10,6 +10,7 @@ import attrs
 
 from bide.engine.nesting import tick
 from bide.policy.decision import EXHAUSTED, Reason
+from bide.policy.durations import digits
 
 KEPT: Final = 100
 _MARK: Final = "__bide__"
@@ -154,7 +155,7 @@ def _lines(kept: History) -> Iterator[str]:
     for record in shown:
         rule = "" if record.rule is None else f", rule {record.rule + 1}"
         source = f" ({record.source})" if record.source else ""
-        waited = "" if record.delay is None else f", then waited {record.delay:.3g} s{source}"
+        waited = "" if record.delay is None else f", then waited {digits(record.delay)} s{source}"
         yield f"  attempt {record.attempt}: {record.outcome}{rule}{waited}"
     if kept.retry_at is not None:
         yield f"  a retry would be welcome at {kept.retry_at:.0f} (epoch seconds)"

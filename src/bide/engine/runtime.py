@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, ParamSpec, TypeVar, cast
+from typing import Any, Final, ParamSpec, TypedDict, TypeVar, cast
 
 from bide.engine import aloop, events, loop
-from bide.engine.awaiting import is_coroutine_function, never_awaitable
+from bide.engine.awaiting import giving_awaitables, is_coroutine_function, never_awaitable
 from bide.engine.call import Call
 from bide.engine.clock import SYSTEM_CLOCK, SYSTEM_RANDOM, Clock, RandomSource
 from bide.engine.events import Listener
@@ -24,6 +24,17 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 _CLOCK: Final = ("monotonic", "time")  # which of its two ways to sleep is needed, the call tells
 _STORE: Final = ("slot", "give_back", "window", "observe", "aslot", "awindow")
+
+
+class Options(TypedDict, total=False):
+    """What `policy.bind` takes; see `bind`."""
+
+    clock: Clock | None
+    rng: RandomSource | None
+    listeners: Sequence[Listener] | None
+    name: str | None
+    store: Store | None
+    recover: Mapping[str, Action] | Recoveries | None
 
 
 class Runtime:
@@ -60,6 +71,7 @@ class Runtime:
 
     async def acall(self, fn: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a coroutine function now, retried, on asyncio or trio."""
+        fn = fn if is_coroutine_function(fn) else giving_awaitables(fn)
         call = self.open(fn)
         call.since = tick()
         limits = self.settings.policy.limits

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from math import inf
+from typing import Final
 
-from bide.engine.chaining import chain
-from bide.engine.clock import Clock, RandomSource
+from bide.engine.chaining import chain, isolate
+from bide.engine.clock import SYSTEM_RANDOM, Clock, RandomSource
 from bide.engine.deadline import Deadline, enclosing
 from bide.engine.events import ConditionFailed, Event, Listener
 from bide.engine.pacing import Pacer
@@ -18,12 +19,14 @@ from bide.fleet.store import Store
 from bide.policy.condition import NO_STATUS
 from bide.policy.policy import Policy
 
+_KNOWN_SOURCES: Final = ("random", "bide.testing.scripts")
+
 
 class Settings:
     """One policy, bound; shared by all its calls and never changed."""
 
     __slots__ = (
-        "attended", "body_statuses", "clock", "judges_values", "listeners", "listening", "name", "needs_clock",
+        "attended", "body_statuses", "clock", "draws_surely", "judges_values", "listeners", "listening", "name", "needs_clock",
         "pacer", "plan", "policy", "random", "reads_error_bodies", "recoveries", "recovers", "sees_values", "size",
         "statuses",
     )  # fmt: skip
@@ -41,7 +44,9 @@ class Settings:
         clauses = policy.clauses
         self.policy = policy
         self.clock = clock
-        self.random: Callable[[], float] = rng.random
+        self.draws_surely = type(rng).__module__ in _KNOWN_SOURCES or rng is SYSTEM_RANDOM
+        """Whether draws neither raise nor leave [0, 1)."""
+        self.random: Callable[[], float] = rng.random if self.draws_surely else partial(_drawn, rng)
         self.listeners = tuple(listeners)
         self.listening = _anybody(self.listeners)
         self.name = policy.name if name is None else name
@@ -72,7 +77,7 @@ class Settings:
 
     def name_of(self, fn: object) -> str:
         """Return what the events of a call are named after: the policy's name, else the function's."""
-        return self.name or str(getattr(fn, "__qualname__", type(fn).__name__))
+        return self.name or _named(fn)
 
     def tell(self, event: Event, about: object = None) -> None:
         """Tell every listener; one that raises is reported to the others, and chained to the error that it is about."""
@@ -82,14 +87,32 @@ class Settings:
             except Exception as fault:  # the call's outcome does not depend on a listener's fault
                 self.report(ConditionFailed(event.name, event.attempt, event.outcome, fault), source=listener)
                 if isinstance(about, BaseException):
-                    chain(about, fault, "a listener")
+                    chain(about, fault, f"the listener {_named(listener)}")
 
     def report(self, event: ConditionFailed, source: Listener | None = None) -> None:
         """Report a fault once to every listener but its source; what they make of it changes nothing."""
+        isolate(event.error)
         for listener in self.listeners:
             if listener is not source:
                 with suppress(Exception):
                     listener(event)
+
+
+def _named(fn: object) -> str:
+    return str(getattr(fn, "__qualname__", type(fn).__name__))
+
+
+def _drawn(rng: RandomSource) -> float:
+    """
+    Return a draw of a source that nobody knows.
+
+    Raises:
+        ValueError: it is not in [0, 1), and would make a wait that nobody asked for.
+    """
+    draw = rng.random()
+    if not 0 <= draw < 1:
+        raise ValueError(f"a random source draws from [0, 1); {type(rng).__name__} drew {draw!r:.40}")
+    return draw
 
 
 def _anybody(listeners: Sequence[Listener]) -> Callable[[], bool]:

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from bide.engine.clock import Clock, on_asyncio
+from bide.policy.durations import digits
 
 T = TypeVar("T")
 
@@ -31,14 +32,19 @@ async def bounded(
     if fail_after is not None:
         return await _by_the_clock(fail_after(seconds), seconds, fn, *args, **kwargs)
     if on_asyncio():
-        return await _on_asyncio(seconds, fn, *args, **kwargs)
+        return await _on_asyncio(clock, seconds, fn, *args, **kwargs)
     with import_module("anyio").move_on_after(seconds):
         return await fn(*args, **kwargs)
     raise _expired(seconds)
 
 
-async def _on_asyncio(seconds: float, fn: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> T:
-    scope: Any = sys.modules["asyncio"].timeout(seconds)
+async def _on_asyncio(
+    clock: Clock, seconds: float, fn: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any
+) -> T:
+    asyncio: Any = sys.modules["asyncio"]
+    if asyncio.current_task().cancelling():
+        await clock.asleep(0)  # what is on its way arrives here: a timeout of 0 would swallow it
+    scope: Any = asyncio.timeout(seconds)
     try:
         async with scope:
             return await fn(*args, **kwargs)
@@ -61,4 +67,4 @@ async def _by_the_clock(
 
 
 def _expired(seconds: float) -> AttemptTimeout:
-    return AttemptTimeout(f"the attempt did not end within {seconds:.3g} s")
+    return AttemptTimeout(f"the attempt did not end within {digits(seconds)} s")

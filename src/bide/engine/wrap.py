@@ -244,7 +244,7 @@ def _variant(
 ) -> _Variant:  # private, and named where it is called
     limits = settings.policy.limits
     bounded = limits.timeout is not None or limits.within is not None
-    quick = settings.plan.usable and not settings.judges_values
+    quick = settings.plan.usable and settings.draws_surely and not settings.judges_values
     timed, judged = settings.needs_clock, settings.judges_values
     return _Variant(is_async, bounded, settings.attended, timed, judged, checked, quick)
 

@@ -6,6 +6,7 @@ import logging
 from typing import Final
 
 from bide.engine import events
+from bide.policy.durations import digits
 
 logger: Final = logging.getLogger("bide")
 logger.addHandler(logging.NullHandler())  # a library that nobody asked to log stays silent
@@ -23,12 +24,14 @@ class LogListener:
         match event:
             case events.RetryScheduled():
                 source = f" ({event.source})" if event.source else ""
-                logger.info("%s: attempt %d came to %s; next in %.3g s%s", *_who(event), event.delay, source)
+                logger.info(
+                    "%s: attempt %d came to %s; next in %s s%s", *_who(event), digits(event.delay), source
+                )
             case events.Recovered():
                 logger.info("%s: attempt %d came to %s; %s is done", *_who(event), event.recovery)
             case events.Paced():
                 logger.info(
-                    "%s: attempt %d waits %.3g s for its pace", event.name, event.attempt, event.delay
+                    "%s: attempt %d waits %s s for its pace", event.name, event.attempt, digits(event.delay)
                 )
             case events.RecoveryFailed(error=None):
                 logger.error("%s: attempt %d came to %s; %s is not bound", *_who(event), event.recovery)

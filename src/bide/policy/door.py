@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import importlib
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # what checkers are to know of what is behind it
+    from bide.engine.runtime import Options as Options  # noqa: PLC0414  # handed on
+    from bide.engine.runtime import Runtime as Runtime  # noqa: PLC0414
 
 _ABOVE = {"engine": "bide.engine.runtime", "language": "bide.language.format"}
 

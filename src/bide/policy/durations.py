@@ -99,6 +99,14 @@ def rate_of(text: str) -> tuple[int, float] | None:
     return (calls, seconds) if calls and seconds and seconds <= LONGEST else None
 
 
+def digits(seconds: float) -> str:
+    """Write seconds as messages tell them: three digits, or whole ones from 1000 on, and no exponent."""
+    if 1000 <= seconds < math.inf:
+        return f"{seconds:.0f}"
+    text = f"{seconds:.3g}"
+    return plain(float(text)).removesuffix(".0") if "e" in text else text
+
+
 def plain(number: float) -> str:
     """Write a float without an exponent, so that reading it back gives the same float."""
     digits = repr(number)

@@ -10,6 +10,7 @@ import attrs
 from bide.policy.clause import Clause
 from bide.policy.decide import decide
 from bide.policy.decision import Accept, GiveUp, Reason, Retry, State
+from bide.policy.durations import digits
 from bide.policy.limits import Limits
 from bide.policy.outcome import Outcome
 
@@ -41,7 +42,7 @@ class Explanation:
         if self.delay is not None:
             low, high = self.delay
             lines.append(
-                f"delay: {low:.3g} to {high:.3g} s" + (f", from {self.source}" if self.source else "")
+                f"delay: {digits(low)} to {digits(high)} s" + (f", from {self.source}" if self.source else "")
             )
         if self.recovery is not None:
             lines.append(f"recovery first: {self.recovery}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, cast
 
 import attrs
 
@@ -52,6 +52,7 @@ _URLLIB3: Final = {
     "NewConnectionError": _CONNECT, "NameResolutionError": _CONNECT, "ConnectTimeoutError": _CONNECT_TIMEOUT,
     "ReadTimeoutError": _READ_TIMEOUT, "IncompleteRead": _BODY, "InvalidChunkLength": _BODY, "ProtocolError": _READ,
     "SSLError": _CERTIFICATE, "ProxyError": _READ, "EmptyPoolError": _POOL, "TimeoutError": _TIMEOUT,
+    "InvalidHeader": _READ,  # of a response; one that cannot be sent is the error of requests itself
 }  # fmt: skip
 _TABLE: Final[dict[str, dict[str, Fault]]] = {
     "httpx": _HTTPX,
@@ -190,7 +191,8 @@ def _causes(error: BaseException, *, explicit: bool) -> Iterator[BaseException]:
         if current is None:
             return
         kept = (_attribute(current, "reason"), _attribute(current, "inner_exception"))  # urllib3's, azure's
-        first = current.args[0] if current.args else None
+        args = _attribute(current, "args")
+        first = cast("tuple[object, ...]", args)[0] if isinstance(args, tuple) and args else None
         hidden = current.__suppress_context__ or explicit
         candidates = (current.__cause__, *kept, first, None if hidden else current.__context__)
         current = next((c for c in candidates if isinstance(c, BaseException) and id(c) not in seen), None)

@@ -20,12 +20,15 @@ from bide.policy.durations import Duration, seconds_of
 from bide.policy.errors import PolicyError, shown
 from bide.policy.explanation import Explanation, explain, state_at
 from bide.policy.limits import NO_LIMITS, Limits
+from bide.policy.loanwords import advising, in_a_head, no_such_attribute
 from bide.policy.outcome import Outcome
 from bide.policy.reachable import Answered
 from bide.policy.worst import WorstCase, worst_case
 
 if TYPE_CHECKING:
-    from typing import Self
+    from typing import Self, Unpack
+
+    from bide.policy.door import Options, Runtime
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -46,7 +49,7 @@ class Policy:
     __slots__ = ("_bound", "clauses", "limits")
     clauses: tuple[Clause, ...]
     limits: Limits
-    _bound: Any
+    _bound: Runtime
 
     def __init__(self, *rules: Policy, limits: Limits = NO_LIMITS) -> None:
         for rule in rules:
@@ -196,17 +199,17 @@ class Policy:
 
     def __call__(self, fn: F, /) -> F:
         """Return the function, coroutine function or method, retried by this policy, signature and types kept."""
-        return cast("F", self._runtime()(fn))
+        return self._runtime()(fn)
 
     def call(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function now, retried by this policy."""
-        return cast("T", self._runtime().call(fn, *args, **kwargs))
+        return self._runtime().call(fn, *args, **kwargs)
 
     async def acall(self, fn: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a coroutine function now, retried by this policy, on asyncio or trio."""
-        return cast("T", await self._runtime().acall(fn, *args, **kwargs))
+        return await self._runtime().acall(fn, *args, **kwargs)
 
-    def _runtime(self) -> Any:
+    def _runtime(self) -> Runtime:
         """Return this policy bound to the defaults, made when first used."""
         try:
             return self._bound
@@ -214,13 +217,13 @@ class Policy:
             object.__setattr__(self, "_bound", self.bind())
             return self._bound
 
-    def bind(self, **options: Any) -> Any:
+    def bind(self, **options: Unpack[Options]) -> Runtime:
         """
         Return a runtime: this policy with a clock, random source, listeners or name of its own.
 
         Options: `clock`, `rng`, `listeners`, `name`, `store`, `recover`; see `bide.Runtime`.
         """
-        return above("engine").bind(self, **options)
+        return cast("Runtime", above("engine").bind(self, **options))
 
     def __str__(self) -> str:
         """Return the canonical text, which `bide.parse` reads back; raises PolicyError when text cannot say it."""
@@ -239,6 +242,10 @@ class Policy:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _made, (type(self), self.clauses, self.limits)
+
+
+# Unseen by type checkers, which would take any name for one that is there.
+setattr(Policy, "__getattr__", no_such_attribute)  # noqa: B010
 
 
 class Rule(Chain, Policy):
@@ -268,9 +275,9 @@ class Rule(Chain, Policy):
         Raises:
             PolicyError: a schedule already ends the chain, so that nothing after it could ever be reached.
         """
-        if not isinstance(delay, Delay):
+        if not isinstance(delay, Delay) or not hasattr(delay, "spelled"):
             raise PolicyError(
-                f"waits() takes a delay, such as one registered with bide.delay; got {shown(delay, 60)}"
+                f"waits() takes a delay whose class @bide.delay has named; got {shown(delay, 60)}"
             )
         chain = self.clause.delays
         if chain and chain[-1].schedule:
@@ -370,16 +377,22 @@ def head(verb: Verb, conditions: tuple[object, ...]) -> Rule:
     return Rule(Clause(verb, tuple(coerced(condition) for condition in conditions)))
 
 
+_head = advising(lambda name: in_a_head(name, dir(Rule)))
+
+
+@_head
 def retry_on(*conditions: Condition | type[BaseException] | int | str) -> Rule:
     """Return a rule that retries on any of these: 429, "5xx", "500-504", an exception class, or a condition."""
     return head("retry_on", conditions)
 
 
+@_head
 def give_up_on(*conditions: Condition | type[BaseException] | int | str) -> Rule:
     """Return a rule that gives up on any of these, whatever later rules say."""
     return head("give_up_on", conditions)
 
 
+@_head
 def accept_on(*conditions: Condition | type[BaseException] | int | str) -> Rule:
     """Return a rule that accepts any of these as the call's value, although it looks like an error."""
     return head("accept_on", conditions)

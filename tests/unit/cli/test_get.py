@@ -267,7 +267,7 @@ def test_a_turn_that_comes_too_late_is_told(run, server, clock):
     assert done.code == 1
     assert "PaceTimeout" in done.err
     assert "gave up: deadline" in done.err
-    assert "the pace lets this attempt begin in 3.6e+03 s" in done.err
+    assert "the pace lets this attempt begin in 3599 s" in done.err
     told = run("get", server.url, "--policy", policy, "--json").json
     assert (told["error"], told["reason"]) == ("PaceTimeout", "deadline")
     assert "the deadline leaves" in told["detail"]

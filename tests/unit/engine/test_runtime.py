@@ -186,3 +186,28 @@ def test_a_response_of_an_asynchronous_client_is_let_go_before_the_wait(clock):
 def test_an_option_that_is_not_what_it_takes_is_refused_at_once(options, said):
     with pytest.raises(PolicyError, match=said):
         retry_on(OSError).bind(**options)
+
+
+def test_what_cannot_be_awaited_is_told_with_what_to_write(run, clock):
+    def plain():
+        return 7
+
+    runtime = retry_on(OSError).bind(clock=clock)
+    with pytest.raises(
+        PolicyError, match=r"plain returned a value of type int, .*: .* `policy.call\(fn, ...\)`"
+    ):
+        run(runtime.acall(plain))
+
+
+@pytest.mark.parametrize(
+    "policy", [retry_on(OSError).fixed(1), (retry_on(OSError) | retry_on(503)).within(30)]
+)
+def test_what_returns_a_coroutine_is_called_as_a_coroutine_function_is(run, clock, told, policy):
+    script = Scripted(OSError(), "done")
+    asked = script.coroutine()
+
+    def plain():
+        return asked()
+
+    assert run(policy.bind(clock=clock, listeners=[told.append]).acall(plain)) == "done"
+    assert {event.name for event in told} == {plain.__qualname__}

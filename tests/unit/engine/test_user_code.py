@@ -135,7 +135,7 @@ def test_E02_a_listener_that_raises_changes_nothing_and_is_reported_to_the_other
     assert error is last
     assert repr(error.__context__) == "ZeroDivisionError('a bug of mine')"
     assert error.__notes__[0].startswith("bide: gave up after 2 attempts")
-    assert error.__notes__[1].startswith("bide: a listener raised ZeroDivisionError (")
+    assert error.__notes__[1].startswith("bide: the listener broken raised ZeroDivisionError (")
 
 
 def test_E02_two_broken_listeners_do_not_report_each_other_for_ever(bound):

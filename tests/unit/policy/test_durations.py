@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 from bide import PolicyError, retry_on
-from bide.policy.durations import format_duration, parse_duration, plain, seconds_of
+from bide.policy.durations import digits, format_duration, parse_duration, plain, seconds_of
 
 
 @pytest.mark.parametrize(
@@ -90,3 +90,14 @@ def test_what_is_no_amount_of_time_is_refused_by_the_name_of_its_argument(value)
     with pytest.raises(PolicyError, match="within") as caught:
         retry_on(503).within(value)
     assert caught.value.argument == "within"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0, "0"), (0.00001, "0.00001"), (0.25, "0.25"), (1.23456, "1.23"), (59.999, "60"), (999.4, "999"),
+        (999.6, "1000"), (3600.0, "3600"), (3661.7, "3662"), (1e15, "1000000000000000"), (math.inf, "inf"),
+    ],
+)  # fmt: skip
+def test_messages_tell_seconds_without_an_exponent(seconds, text):
+    assert digits(seconds) == text

@@ -348,3 +348,14 @@ def test_an_extension_that_cannot_be_loaded_is_told_where_it_is_named(text, said
 @pytest.mark.usefixtures("installed")
 def test_an_extension_never_takes_a_built_in_word():
     assert parse("retry_on(status(503))") == retry_on(503)
+
+
+def test_a_delay_that_nobody_has_named_is_refused_with_what_names_it():
+    class Nameless(Delay):
+        def span(self, ask):
+            return Span(1, 1)
+
+    with pytest.raises(
+        PolicyError, match=r"waits\(\) takes a delay whose class @bide.delay has named; got .*Nameless"
+    ):
+        retry_on(503).waits(Nameless())

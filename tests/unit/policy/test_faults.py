@@ -11,8 +11,8 @@ from bide.engine.timeouts import AttemptTimeout
 from bide.policy.faults import Fault, fault_of
 
 
-def a_class(module, name, *bases):
-    return type(name, bases or (Exception,), {"__module__": module})
+def a_class(module, name, *bases, **members):
+    return type(name, bases or (Exception,), {"__module__": module} | members)
 
 
 def raised_from(error, cause=None, context=None):
@@ -209,6 +209,12 @@ def test_an_error_that_cannot_be_looked_into_is_what_its_class_is():
     assert fault_of(Mute()).phase == "read"
     assert fault_of(Locked()).phase == "read"
     assert network.matches(Outcome(error=Locked()))
+
+
+@pytest.mark.parametrize("args", [property(lambda _: 1 / 0), {}, "text", 7, ()])
+def test_an_error_whose_args_are_its_own_is_what_it_was_raised_from(args):
+    own = a_class("mine", "Own", args=args)
+    assert fault_of(raised_from(own(), cause=ConnectionRefusedError())) == fault_of(ConnectionRefusedError())
 
 
 def test_errors_that_wrap_one_another_in_a_circle_end():

@@ -111,7 +111,7 @@ def test_a_schedule_ends_the_chain():
 
 def test_a_chain_takes_delays_only():
     with pytest.raises(
-        PolicyError, match=r"waits\(\) takes a delay, such as one registered with bide.delay; got 5"
+        PolicyError, match=r"waits\(\) takes a delay whose class @bide.delay has named; got 5"
     ):
         RULE.waits(5)
 
