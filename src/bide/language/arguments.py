@@ -11,9 +11,9 @@ import attrs
 
 from bide.language.diagnostics import PolicySyntaxError, did_you_mean, quoted
 from bide.language.literals import Duration, Literal, Range, Share
-from bide.policy import registry
+from bide.policy import loanwords, registry
 from bide.policy.errors import PolicyError
-from bide.policy.params import FOREVER, Param
+from bide.policy.params import FOREVER, JITTERS, Param
 
 _NOT_WRITTEN: Final = object()
 _UNQUOTED: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
@@ -105,7 +105,8 @@ def _by_name(
         raise source.fail("there is no unpacking in the language; write the arguments out", keyword)
     if param is None:
         known = [param.name for param in params]
-        raise source.fail(f"{word}() has no argument {quoted(name)}{did_you_mean(name, known)}", keyword)
+        advice = loanwords.argument(name, known) or did_you_mean(name, known)
+        raise source.fail(f"{word}() has no argument {quoted(name)}{advice}", keyword)
     if name in bound:
         raise source.fail(f"{word}() got {name} twice", keyword)
     return param
@@ -140,6 +141,12 @@ def _instead(source: Source, node: ast.expr, word: str, param: Param) -> str:
         return "; no delay at all is written immediately()"
     if param.kind == "seconds" and number:
         return f"; write {written}s for seconds, or {written}ms"
+    if param.name == "max" and isinstance(value, Duration) and word in registry.names("delays"):
+        return f"; it counts retries, and the longest delay is cap={written}"
+    if param.kind == "jitter" and (isinstance(value, (Duration, Share)) or number):
+        return "; how much is not said: True draws from all of the delay"
+    if param.kind == "jitter" and written.strip("\"'") in JITTERS:
+        return f'; write "{written}" in quotes'
     if param.kind in ("count", "forever", "number") and isinstance(value, Duration):
         return f"; write {written.rstrip('hms')} without a unit"
     if param.kind in ("count", "forever", "number") and isinstance(value, str) and value.isdecimal():
@@ -238,6 +245,8 @@ def dotted_name(source: Source, node: ast.expr) -> str | None:
     """Return `a.b.C` of a chain of names, or None when a node is anything else."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
+        if not node.attr.strip("_"):  # a literal, such as 5xx, which was rewritten
+            return None
         parts.append(node.attr)
         node = node.value
     if not isinstance(node, ast.Name) or source.literal(node) is not None:

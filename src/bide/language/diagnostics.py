@@ -61,7 +61,9 @@ def quoted(word: str) -> str:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ": did you mean 'x'?" for the nearest known word, else the known words."""
     options = sorted(known)
-    near = get_close_matches(word[:_LONGEST_WORD], options, n=1, cutoff=0.6)
+    near = get_close_matches(word[:_LONGEST_WORD], options, n=1, cutoff=0.6) or get_close_matches(
+        word[:_LONGEST_WORD].lower(), options, n=1, cutoff=0.8
+    )
     if near:
         return f": did you mean {near[0]!r}?"
     return f": there is {', '.join(options)}" if options else ""

@@ -54,7 +54,17 @@ _STATUS_CLASS: Final = re.compile(r"[1-5][xX]{2}")
 _STATUS_RANGE: Final = re.compile(r"[0-9]{3}-[0-9]{3}")
 _SHARE: Final = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,9})?)%")
 _NUMBER: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_LIKE_A_CLASS: Final = re.compile(r"[1-5](?:[xX]+|[0-9][xX])(?![0-9])")
+_LIKE_A_DURATION: Final = re.compile(
+    r"([0-9][0-9_.]*)(milli(?:second)?s?|ms(?:ecs?)?|s(?:ec(?:ond)?s?)?|m(?:in(?:ute)?s?)?|h(?:(?:ou)?rs?)?)",
+    re.IGNORECASE,
+)
+_QUOTES: Final = "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a\u2032\u2033\u00b4`"
+_DASHES: Final = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
+_WIDE: Final = range(0xFF01, 0xFF5F)
+"""The full-width forms of ASCII's characters, each as far from its own."""
 _PLACEHOLDER: Final = "_"
+_BLANK: Final = ("space", "comment")
 _OPENING: Final = ("(", "[", "{")
 _CLOSING: Final = (")", "]", "}")
 _ESCAPE: Final = re.compile(
@@ -87,7 +97,7 @@ def rewrite(text: str) -> Rewritten:
     before = ""
     for at, kind, token in _tokens(text):
         parts.append(_replaced(text, at, kind, token, literals))
-        if kind in ("space", "comment"):
+        if kind in _BLANK:
             before = before if before == "string" else ""
             continue
         if kind == "string":
@@ -98,6 +108,14 @@ def rewrite(text: str) -> Rewritten:
         if words > _MOST_WORDS:
             raise PolicySyntaxError(f"a policy has at most {_MOST_WORDS} words and signs", text, at, at + 1)
     return Rewritten("".join(parts), literals)
+
+
+def masked(text: str) -> str:
+    """Return a text as long, with blanks for its comments and line ends, and nothing of what stands in quotes."""
+    return "".join(
+        f'"{"_" * (len(token) - 2)}"' if kind == "string" else " " * len(token) if kind in _BLANK else token
+        for _, kind, token in _tokens(text)
+    )
 
 
 def _tokens(text: str) -> Iterator[tuple[int, str, str]]:
@@ -133,7 +151,7 @@ def _check_string(text: str, at: int, token: str, before: str) -> None:
     for offset, char in enumerate(token):
         if not char.isprintable():
             raise PolicySyntaxError(
-                f"U+{ord(char):04X} cannot be seen; write it as an escape", text, at + offset, 0
+                f"U+{ord(char):04X} cannot be seen; write it as {ascii(char)[1:-1]}", text, at + offset, 0
             )
     for escape in _ESCAPE.finditer(token):
         if len(escape[0]) == 2 and escape[0][1] not in "\\'\"nrt":  # a backslash and a character
@@ -142,7 +160,7 @@ def _check_string(text: str, at: int, token: str, before: str) -> None:
 
 
 def _replaced(text: str, at: int, kind: str, token: str, literals: dict[int, Literal]) -> str:
-    if kind in ("space", "comment"):
+    if kind in _BLANK:
         return " " * len(token)
     if kind != "number" or (_NUMBER.fullmatch(token) and len(token) <= LONGEST_NUMBER):
         if kind == "name" and not token.strip(_PLACEHOLDER):
@@ -168,8 +186,13 @@ def _what_instead(token: str) -> str:
     shown = quoted(token)
     if len(token) > LONGEST_NUMBER:
         return f"{shown}... is too long for a number or a duration"
-    if token[-1:] in "MSH" and token[:-1].isdigit():
-        return f"{shown} has an unknown unit; write {token[:-1]}{token[-1].lower()} (units are ms, s, m, h)"
+    if _LIKE_A_CLASS.match(token):
+        return f"{shown} is no status; a class is written 5xx, a range 500-504, and both stand in a head"
+    if match := _LIKE_A_DURATION.fullmatch(token):
+        unit = match[2].lower()
+        written = match[1].replace("_", "") + ("ms" if unit.startswith(("ms", "mil")) else unit[0])
+        if parse_duration(written) is not None:
+            return f"{shown} is no duration; write {written} (units are ms, s, m, h)"
     return f"{shown} is no number, duration (250ms, 30s, 1m30s), status (429, 5xx, 500-504) or share (20%)"
 
 
@@ -183,5 +206,23 @@ def _stray(text: str, at: int) -> PolicySyntaxError:
         return PolicySyntaxError(
             "the text begins with a byte order mark (U+FEFF); save it as UTF-8 without", text, at, at + 1
         )
-    advice = "; use plain quotes" if char in "\u2018\u2019\u201c\u201d" else ""
-    return PolicySyntaxError(f"U+{ord(char):04X} is no character of the language{advice}", text, at, at + 1)
+    return PolicySyntaxError(
+        f"U+{ord(char):04X} is no character of the language{_plain(char)}", text, at, at + 1
+    )
+
+
+def _plain(char: str) -> str:
+    """Return what to write instead of a character, where that can be told."""
+    if char in _QUOTES:
+        return "; use plain quotes"
+    if char in _DASHES:
+        return "; write a plain -"
+    if ord(char) in _WIDE:
+        return f"; write a plain {chr(ord(char) - _WIDE.start + ord('!'))}"
+    if char.isspace():
+        return "; write a plain blank"
+    if char == "\\":
+        return "; a policy goes on in the next line without it"
+    if char.isascii():
+        return ""
+    return "; it is written in plain ASCII" if char.isprintable() else "; it cannot be seen: leave it out"

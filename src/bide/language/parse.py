@@ -9,9 +9,17 @@ from typing import Final, TypeVar, cast
 from bide.language.arguments import Arguments, Source, bound, constant, dotted_name, span_of
 from bide.language.diagnostics import PolicySyntaxError, did_you_mean, quoted
 from bide.language.literals import Duration, Range, Share, rewrite
-from bide.language.mistakes import RULES_JOINED, in_place_of_a_condition, in_place_of_a_rule, in_the_grammar
+from bide.language.mistakes import (
+    RULES_JOINED,
+    condition_instead,
+    in_place_of_a_condition,
+    in_place_of_a_rule,
+    in_the_grammar,
+    method_instead,
+    rule_instead,
+)
 from bide.language.words import HEADS, MAX, WHOLE, WORDS, Word
-from bide.policy import registry
+from bide.policy import loanwords, registry
 from bide.policy.clause import Clause
 from bide.policy.condition import AllOf, AnyOf, Condition, joined
 from bide.policy.delay import Delay
@@ -90,7 +98,7 @@ def _grammar(rewritten: str, text: str, what: str, ending: str = "") -> ast.expr
     try:
         tree = ast.parse(rewritten[indent:] + ending, mode="eval").body
     except SyntaxError as error:
-        raise _grammar_error(error, rewritten, text, indent, what) from None
+        raise in_the_grammar(error, rewritten, text, indent, what) from None
     except (RecursionError, MemoryError):  # in the grammar's own stack
         raise PolicySyntaxError("the text is nested or chained too deeply to be read", text, 0, 1) from None
     if indent or not rewritten.isascii():
@@ -105,20 +113,6 @@ def _relocate(tree: ast.expr, rewritten: str, indent: int) -> None:
         if isinstance(node, (ast.expr, ast.keyword)):
             node.col_offset = characters[node.col_offset + indent]
             node.end_col_offset = characters[(node.end_col_offset or 0) + indent]
-
-
-def _grammar_error(
-    error: SyntaxError, rewritten: str, text: str, indent: int, what: str
-) -> PolicySyntaxError:
-    at = min(indent + max((error.offset or 1) - 1, 0), max(len(text) - 1, 0))
-    said = in_the_grammar(error.msg or "invalid syntax", text[at:])
-    stripped = rewritten.rstrip()
-    if stripped.endswith(("|", "&", ".", "~", ",")) and stripped.count("(") == stripped.count(")"):
-        last = len(stripped) - 1
-        return PolicySyntaxError(f"something is missing after {stripped[-1]!r}", text, last, last + 1)
-    if stripped.lstrip().startswith("|"):
-        return PolicySyntaxError("something is missing before '|'", text, indent, indent + 1)
-    return PolicySyntaxError(f"this is no {what}: {said}", text, at, at + 1)
 
 
 def _beyond_ceilings(policy: Policy) -> str | None:
@@ -197,7 +191,7 @@ class _Reader:
                 conditions = tuple(self.condition(argument, "a head takes") for argument in node.args)
                 return self.made(lambda: head(verb, conditions), node)
             raise self.fail(
-                f"{quoted(self.source.written(node.func))} begins no rule{did_you_mean(name, (*HEADS, *self.named))}",
+                f"{quoted(self.source.written(node.func))} begins no rule{rule_instead(name, self.named)}",
                 node.func,
             )
         if isinstance(node, ast.Name) and self.source.literal(node) is None:
@@ -213,7 +207,8 @@ class _Reader:
     def _no_keyword(self, head: str, name: str) -> str:
         if registry.find("conditions", name) is not None:
             return f"{name} is a condition: write {name}(...)"
-        return f"{head}() takes conditions only; write delays after it"
+        advice = loanwords.in_a_head(name, [*WORDS, *registry.names("delays")])
+        return f"{head}() takes conditions only{advice or '; write delays after it'}"
 
     def whole(self, node: ast.Call) -> Policy:
         if len(node.args) != 1 or node.keywords:
@@ -232,7 +227,9 @@ class _Reader:
         cls = None if word is not None else self.found("delays", name, at)
         if cls is None and word is None:
             known = [*WORDS, *registry.names("delays")]
-            raise self.fail(f"unknown method {quoted(name)}{did_you_mean(name, known)}", at)
+            raise self.fail(
+                f"unknown method {quoted(self.source.written(at))}{method_instead(name, known)}", at
+            )
         if isinstance(read, Rule):
             return self.delayed(read, cast("type[Delay]", cls), call, at)
         if len(read.clauses) > 1:
@@ -319,8 +316,8 @@ class _Reader:
                 return bare
             if self.found("conditions", dotted, node) is not None:
                 raise self.fail(f"{dotted} needs its arguments, as in {dotted}(...)", node)
-            if dotted.islower():
-                advice = did_you_mean(dotted, registry.names("conditions"))
+            if dotted.islower() or dotted.isupper():
+                advice = condition_instead(dotted)
                 raise self.fail(f"unknown condition {quoted(dotted)}{advice}", node)
         return self.made(lambda: Raises((dotted,)), node)
 
@@ -333,9 +330,9 @@ class _Reader:
         if cls is None:
             if name in HEADS:
                 raise self.fail(f"{name}(...) is a rule, and no condition", node)
-            if registry.bare_condition(name) is not None:
+            if registry.bare_condition(name) is not None or is_builtin_exception(name):
                 raise self.fail(f"{name} takes no parentheses", node)
-            advice = did_you_mean(name, registry.names("conditions"))
+            advice = condition_instead(name)
             raise self.fail(f"unknown condition {quoted(self.source.written(node.func))}{advice}", node.func)
         arguments = bound(self.source, node, name, params_of(cls))
         return cast("Condition", self.made(lambda: cls(**arguments.values), node, None, arguments))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
+from inspect import signature
 from typing import TYPE_CHECKING
 
 from bide.policy.asked import AfterAttribute, AfterBody, AfterHeader, AfterHint, AfterMessage, AfterReset
+from bide.policy.loanwords import advising, argument
 from bide.policy.schedules import Decorrelated, Delays, Exponential, Fibonacci, Fixed, Immediately, Linear
 
 if TYPE_CHECKING:
@@ -131,7 +134,8 @@ class Chain:
         return self.waits(Immediately(), max=max)
 
 
-for _method in vars(Chain).values():
+for _name, _method in list(vars(Chain).items()):
     if callable(_method):
         # Python's own TypeErrors name a method by this: as it is written, not by the class that nobody knows.
-        _method.__qualname__ = f"retry_on(...).{_method.__name__}"
+        _method.__qualname__ = f"retry_on(...).{_name}"
+        setattr(Chain, _name, advising(partial(argument, known=signature(_method).parameters))(_method))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NoReturn
 
 import attrs
 
@@ -72,6 +72,13 @@ class Condition(Term):
 
     def __invert__(self) -> Condition:
         return self.condition if isinstance(self, Not) else Not(self)
+
+    def __bool__(self) -> NoReturn:
+        """Refuse to be true or false by itself: `a and b` would be b, `a or b` would be a, and nobody would know."""
+        raise PolicyError(
+            f"{self.label:.60} is neither true nor false before there is an outcome; conditions are combined by &, | and ~, "
+            "not by and, or, not; to tell whether there is one, write `is not None`"
+        )
 
 
 class _Joined(Condition):

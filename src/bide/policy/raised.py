@@ -14,6 +14,11 @@ from bide.policy.errors import PolicyError, shown
 from bide.policy.outcome import Outcome
 from bide.policy.registry import bare, condition
 
+_NEVER: Final = "is never an outcome: cancellation and exits pass untouched"
+_CANCELLED: Final = frozenset(
+    {"asyncio.CancelledError", "asyncio.exceptions.CancelledError", "trio.Cancelled"}
+)
+"""Names that are no exceptions of Python's own, and no `Exception` wherever they are raised."""
 Named = tuple[str, type[BaseException] | None]
 
 
@@ -82,9 +87,7 @@ def _named(value: object) -> Named:
     if not issubclass(cls, BaseException):
         raise PolicyError(f"raises() takes exception classes; got {shown(cls, 60)}", argument="names")
     if not issubclass(cls, Exception):
-        raise PolicyError(
-            f"{cls.__name__} is never an outcome: cancellation and exits pass untouched", argument="names"
-        )
+        raise PolicyError(f"{cls.__name__} {_NEVER}", argument="names")
     module = cls.__module__
     return (cls.__qualname__ if module == "builtins" else f"{module}.{cls.__qualname__}"), cls
 
@@ -95,6 +98,8 @@ def _by_name(name: str) -> Named:
             f"{shown(name, 60)} is no dotted exception name, such as httpx.ReadTimeout", argument="names"
         )
     name = name.removeprefix("builtins.")
+    if name in _CANCELLED:
+        raise PolicyError(f"{name} {_NEVER}", argument="names")
     if "." in name:
         return name, None
     if not is_builtin_exception(name):

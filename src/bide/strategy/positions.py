@@ -291,10 +291,16 @@ class Document:
 
 
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
+_LONGEST_SHOWN: Final = 80
 _INDEX: Final = re.compile(r'\."(\[[0-9]+\])"')
 
 
 def shown(path: Path) -> str:
-    """Return a path as a dotted key, parts in quotes where TOML wants them."""
-    parts = (part if _BARE.fullmatch(part) else f'"{part[:60]}"' for part in path)
-    return _INDEX.sub(r"\1", ".".join(parts))
+    """Return a path as a dotted key, at most 80 characters of it: parts in quotes where TOML wants them, nothing raw."""
+    parts = (part if _BARE.fullmatch(part) else f'"{_printable(part[:60])}"' for part in path)
+    return _INDEX.sub(r"\1", ".".join(parts))[:_LONGEST_SHOWN]
+
+
+def _printable(part: str) -> str:
+    """Return a key with what would move a cursor, or turn a line around, written as TOML escapes it."""
+    return "".join(sign if sign.isprintable() else f"\\U{ord(sign):08X}" for sign in part)

@@ -19,7 +19,7 @@ from bide.strategy.contents import Contents
 from bide.strategy.errors import CataloguedError
 from bide.strategy.findings import Finding
 from bide.strategy.places import answer
-from bide.strategy.positions import Path
+from bide.strategy.positions import Path, shown
 from bide.strategy.unnamed import unnamed_parts
 
 _DONE: Final = {"retry": "retry", "give_up": "give up", "accept": "accept", "recover": "recover, then retry"}
@@ -82,7 +82,7 @@ def proof_of(contents: Contents, error: CataloguedError) -> Outcome:
 
 def _finding(contents: Contents, code: str, path: Path, message: str, advice: str) -> Finding:
     if contents.document is None:
-        return Finding(code, message, contents.name, key=".".join(path), advice=advice)
+        return Finding(code, message, contents.name, key=shown(path), advice=advice)
     return contents.document.finding(code, path, message, advice)
 
 

@@ -12,7 +12,7 @@ from bide.policy.policy import Policy
 from bide.strategy.contents import Contents
 from bide.strategy.endpoints import Pattern
 from bide.strategy.findings import Finding
-from bide.strategy.positions import Path
+from bide.strategy.positions import Path, shown
 
 _ALWAYS: Final = ("host", "endpoint", "policy")
 _ADVICE: Final = 'name it in the pattern, as in per="id" for "POST /items/{id}"; or say per="host"'
@@ -57,6 +57,6 @@ def _by_part(policy: Policy) -> list[Pace | PaceByHeaders]:
 def _finding(contents: Contents, path: Path, pace: Pace | PaceByHeaders, what: str) -> Finding:
     message = f".{pace.spelled}(per={pace.per!r:.60}): {what}"
     if contents.document is None:
-        return Finding("unnamed-part", message, contents.name, key=".".join(path), advice=_ADVICE)
+        return Finding("unnamed-part", message, contents.name, key=shown(path), advice=_ADVICE)
     said = re.compile(rf"""\.{pace.spelled}\s*\([^()]*?(per\s*=\s*\\?["']{re.escape(pace.per)}\\?["'])""")
     return contents.document.finding_on("unnamed-part", path, said, message, _ADVICE)

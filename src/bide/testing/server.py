@@ -34,7 +34,7 @@ class FaultServer:
     every connection, waits for the threads, and raises what a callable step raised, if the block itself did not raise.
 
     Attributes:
-        url: `http://127.0.0.1:<port>`, without a slash at the end.
+        url: `http://127.0.0.1:<port>`, without a slash at the end. Before and after the block, connecting is refused.
 
     Raises:
         ImportError: h11 is not installed.
@@ -42,7 +42,7 @@ class FaultServer:
 
     def __init__(self) -> None:
         check_reading_is_possible()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = _bound()  # and does not listen yet: before the block a client is refused
         self.url = "http://{}:{}".format(*self._listener.getsockname()[:2])
         self._changed = threading.Condition()
         self._closing = threading.Event()
@@ -57,6 +57,7 @@ class FaultServer:
     def __enter__(self) -> Self:
         if self._acceptor.ident is not None:
             raise RuntimeError("a FaultServer serves one `with` block; make another")
+        self._listener.listen()
         self._acceptor.start()
         return self
 
@@ -101,8 +102,7 @@ class FaultServer:
         """Return a URL at which nothing listens, and nothing will while the block runs: connecting is refused."""
         if path != "":
             _check_path(path)
-        sock = socket.socket()
-        sock.bind(("127.0.0.1", 0))  # bound and not listening, so that nobody else is given the port
+        sock = _bound()
         with self._changed:
             self._silent.append(sock)
         return "http://{}:{}{}".format(*sock.getsockname()[:2], path)
@@ -245,6 +245,13 @@ class FaultServer:
             sock.close()
         for _, thread in connections:
             thread.join(_JOIN)
+
+
+def _bound() -> socket.socket:
+    """Return a socket with a port that nobody else is given, and at which nothing listens: connecting is refused."""
+    sock = socket.socket()
+    sock.bind(("127.0.0.1", 0))
+    return sock
 
 
 def _check_method(method: object) -> None:

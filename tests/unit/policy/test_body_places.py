@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import bide
-from bide import PolicyError, PolicySyntaxError, parse, retry_on
+from bide import Outcome, PolicyError, PolicySyntaxError, body, code, parse, retry_on
 from bide.policy.hints.paths import steps as steps_of
 
 ADVICE = "; write a path such as 'error.code' or 'errors[0].code'"
@@ -124,3 +124,36 @@ def test_a_path_of_keys_and_indexes_leads_to_what_stands_there(steps):
     path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).removeprefix(".")
     assert bide.body(path, "x").matches(bide.Outcome(400, body=json.dumps(place_in(steps, "x"))))
     assert len(steps_of(path)) == len(steps)
+
+
+IN_A_LIST = (
+    '[{"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "slow", "retry": 7, "list": [1]}}]'
+)
+
+
+def test_a_list_of_exactly_one_object_is_looked_into_as_that_object():
+    outcome = Outcome(429, body=IN_A_LIST)
+    assert outcome.read_code() == "429"
+    assert outcome.read_message() == "slow"
+    for place in ("error.status", "$.error.status", "[0].error.status", "0.error.status"):
+        assert outcome.at(place) == "RESOURCE_EXHAUSTED"
+        assert code("RESOURCE_EXHAUSTED", at=place).matches(outcome)
+    assert retry_on(429).after_body("error.retry").explain(outcome).delay == (7.0, 8.0)
+    assert body("error.list.0", 1).matches(outcome)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '[{"code": "a"}, {"code": "b"}]',
+        "[]",
+        '["code"]',
+        '[[{"code": "a"}]]',
+        '{"errors": [{"x": [{"code": "a"}]}]}',
+        '[{"other": [{"code": "a"}]}]',
+    ],
+)
+def test_no_other_list_is_looked_into_by_a_name(said):
+    assert Outcome(400, body=said).at("code") is None
+    assert Outcome(400, body=said).at("errors.0.x.code") is None
+    assert Outcome(400, body=said).at("other.code") is None

@@ -1,5 +1,3 @@
-import json
-
 import pytest
 
 import bide
@@ -25,10 +23,6 @@ from bide import (
 )
 
 
-def answer(http_status=400, **held):
-    return Outcome(http_status, {"X-Kind": "Busy"}, json.dumps(held))
-
-
 class Odd:
     def __call__(self, outcome):
         return 1
@@ -41,9 +35,9 @@ def test_conditions_combine_with_one_another_and_with_plain_values():
     assert (timeout | TimeoutError) == (timeout | raises(TimeoutError))
     assert (ValueError & anything).matches(Outcome(error=ValueError()))
     assert ~~timeout is timeout
-    assert busy.matches(answer(503, code="busy"))
-    assert not busy.matches(answer(429, code="busy"))
-    assert (~busy).matches(answer(429, code="busy"))
+    assert busy.matches(Outcome(503, body='{"code": "busy"}'))
+    assert not busy.matches(Outcome(429, body='{"code": "busy"}'))
+    assert (~busy).matches(Outcome(429, body='{"code": "busy"}'))
 
 
 @pytest.mark.parametrize("first", [True, False])
@@ -55,6 +49,34 @@ def test_they_mean_what_logic_says(first, second):
     assert (~a).matches(outcome) is not first
     assert (a & (b | ~a)).matches(outcome) is (first and second)
     assert (~(a | b)).matches(outcome) is (not first and not second)
+
+
+@pytest.mark.parametrize(
+    ("say", "named"),
+    [
+        (lambda: retry_on(timeout and network), "timeout"),
+        (lambda: retry_on(network or timeout), "network"),
+        (lambda: retry_on(not network), "network"),
+        (lambda: retry_on(503) if code("busy") else None, "code"),
+        (lambda: retry_on((timeout & ~network) or unsent), "(timeout & ~network)"),
+        (lambda: bool(when(lambda _: True)), "when"),
+    ],
+)
+def test_and_or_not_drop_no_condition_unseen(say, named):
+    with pytest.raises(PolicyError) as caught:
+        say()
+    said = str(caught.value)
+    assert said.startswith(f"{named} is neither true nor false before there is an outcome; ")
+    assert "conditions are combined by &, | and ~, not by and, or, not" in said
+    assert "write `is not None`" in said
+
+
+def test_a_condition_is_found_in_a_list_and_compared_without_its_truth():
+    assert timeout in [network, timeout]
+    assert network not in (timeout, code("x"))
+    assert [code("x"), timeout].index(timeout) == 1
+    assert {timeout: 1}[timeout] == 1
+    assert timeout != network
 
 
 def test_joins_are_flat_so_that_brackets_do_not_matter():
@@ -175,13 +197,13 @@ def test_an_answer_of_an_unknown_status_is_asked_like_a_failure():
     [
         (status(429, "5xx"), Outcome(404), "status is 404, not 429 or 5xx"),
         (status(429), Outcome(), "no status, wanted 429"),
-        (code("a", "b"), answer(code="c"), "code is 'c', not 'a' or 'b'"),
+        (code("a", "b"), Outcome(400, body='{"code": "c"}'), "code is 'c', not 'a' or 'b'"),
         (code("a"), Outcome(404), "no code in the body, wanted 'a'"),
-        (header("X-Kind", "idle"), answer(), "header X-Kind is not 'idle'"),
-        (header("X-Other"), answer(), "no header X-Other"),
-        (body("a"), answer(), "body has no a"),
-        (body("a", 1), answer(a=2), "body's a is another"),
-        (message("x"), answer(message="y"), "message does not fit 'x'"),
+        (header("X-Kind", "idle"), Outcome(400, {"X-Kind": "Busy"}), "header X-Kind is not 'idle'"),
+        (header("X-Other"), Outcome(400), "no header X-Other"),
+        (body("a"), Outcome(400), "body has no a"),
+        (body("a", 1), Outcome(400, body='{"a": 2}'), "body's a is another"),
+        (message("x"), Outcome(400, body='{"message": "y"}'), "message does not fit 'x'"),
         (message("x"), Outcome(404), "no message"),
         (method("GET"), Outcome(404, method="PUT"), "method is PUT, not GET"),
         (raises(ValueError, "a.B"), Outcome(error=KeyError()), "KeyError is not ValueError or a.B"),

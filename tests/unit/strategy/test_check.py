@@ -210,7 +210,7 @@ def test_endpoints_are_held_to_bounds_too():
         policies={"default": retry_on(anything)},
         endpoints={"/x": retry_on(anything).max(FOREVER)},
     )
-    assert [(one.code, one.key) for one in check(strategy)] == [("unbounded", "endpoints./x")]
+    assert [(one.code, one.key) for one in check(strategy)] == [("unbounded", 'endpoints."/x"')]
     bounded = attrs.evolve(strategy, endpoints={"/x": retry_on(anything).max(FOREVER).within(60)})
     assert check(bounded) == []
 

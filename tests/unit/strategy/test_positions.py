@@ -146,3 +146,12 @@ def test_a_span_over_several_lines_ends_with_its_first():
 def test_a_path_is_shown_as_toml_writes_it():
     assert shown(("endpoints", "GET /a")) == 'endpoints."GET /a"'
     assert shown(("errors", "a", "[1]", "status")) == "errors.a[1].status"
+
+
+def test_a_path_is_shown_without_what_moves_a_cursor_or_turns_a_line_around():
+    assert shown(("a\x1b[31m\u202eb",)) == r'"a\U0000001B[31m\U0000202Eb"'
+
+
+def test_a_long_path_is_shown_in_part():
+    assert len(shown(("k" * 5000,))) == 80
+    assert len(shown(("a b" * 100, "c d" * 100))) == 80

@@ -84,4 +84,4 @@ def test_a_strategy_made_in_python_is_told_by_its_name():
     paced = retry_on(429).pace("9/second", per="id")
     some = Strategy(name="mine", policies={"default": retry_on(429)}, endpoints={"/a": paced})
     [found] = some.check()
-    assert (found.code, found.file, found.key, found.line) == ("unnamed-part", "mine", "endpoints./a", None)
+    assert (found.code, found.file, found.key, found.line) == ("unnamed-part", "mine", 'endpoints."/a"', None)

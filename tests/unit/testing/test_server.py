@@ -47,6 +47,17 @@ def test_steps_are_played_in_order_and_the_last_one_repeats(server, client):
     assert [client.get(server.url + "/a").status_code for _ in range(5)] == [503, 429, 200, 200, 200]
 
 
+def test_a_server_refuses_outside_its_block_and_serves_inside(client):
+    server = FaultServer().on("/a", 200)
+    with pytest.raises(httpx.ConnectError):
+        client.get(server.url + "/a")
+    with server:
+        assert client.get(server.url + "/a").status_code == 200
+        assert server.connections == 1
+    with pytest.raises(httpx.ConnectError):
+        client.get(server.url + "/a")
+
+
 def test_each_path_has_its_own_script(server, client):
     server.on("/a", steps.respond(500), steps.respond(200)).on("/b", steps.respond(201))
     statuses = [client.get(server.url + path).status_code for path in ["/a", "/b", "/a?x=1"]]

@@ -59,12 +59,22 @@ def path(body: object, where: str) -> object:
     Args:
         body: What `parse_body` returned, or any other object.
         where: Keys and list indexes, `errors.0.code`; a part in brackets chooses from a list, by index or by
-            what a member holds: `details[@type=google.rpc.RetryInfo]` (the end of a type's URL suffices).
+            what a member holds: `details[@type=google.rpc.RetryInfo]` (the end of a type's URL suffices). Where it
+            leads nowhere in a body that is a list of exactly one object, it is followed from that object.
 
     Returns:
         What stands there (None for JSON's null), or `MISSING`.
     """
     where = where.removeprefix("$.")
+    found = _follow(body, where)
+    if found is MISSING and isinstance(body, list):
+        listed = cast("list[object]", body)
+        if len(listed) == 1 and isinstance(listed[0], dict):
+            return _follow(cast("dict[object, object]", listed[0]), where)
+    return found
+
+
+def _follow(body: object, where: str) -> object:
     position, found = 0, body
     while found is not MISSING and position < len(where):
         match = STEP.match(where, position)
@@ -97,7 +107,7 @@ def _step(found: object, segment: re.Match[str]) -> object:
 
 def _select(found: object, key: str, equals: str) -> object:
     for member in members(found):
-        held = path(member, key)
+        held = _follow(member, key)
         if isinstance(held, str) and (held == equals or held.endswith(f"/{equals}")):
             return member
     return MISSING

@@ -18,6 +18,7 @@ LIMIT = 65_536
 PLACEHOLDERS = ("seconds", "ms", "minutes", "duration", "date")
 _SCALE = {"seconds": 1.0, "ms": 0.001, "minutes": 60.0}
 _BRACES = re.compile(r"\{([^{}]*)\}")
+_UNITS = re.compile(r"([ -]?(?:(?:milli)?second|m?sec|min(?:ute)?))s(?![a-z])")
 _NUMBER = re.compile(r"[0-9]++(?:\.[0-9]++)?(?![.,:][0-9])")
 _START = re.compile(r"(?<![\w.+-])(?<![0-9][,:])(?=\w)")
 
@@ -41,7 +42,8 @@ def message(template: str, text: str, *, now: float | None = None) -> float | No
 
     Args:
         template: Text with one of `{seconds}`, `{ms}`, `{minutes}`, `{duration}`, `{date}`. Letter case and
-            the width of white space do not matter; a last word of three letters or more may be in the plural.
+            the width of white space do not matter; a last word of three letters or more may be in the plural,
+            and a unit in the plural right behind a number in the singular: "1 second" fits "{seconds} seconds".
         text: The message, in which the template may match anywhere. Its first match counts.
         now: Epoch seconds, against which a date is read.
 
@@ -52,12 +54,15 @@ def message(template: str, text: str, *, now: float | None = None) -> float | No
         ValueError: The template is refused by `check_template`.
     """
     prefix, kind, suffix = _split(template)
+    suffixes = _suffixes(kind, suffix)
     now = clock(now)
     text = " ".join(text[:LIMIT].lower().split())
     position = _next(text, prefix, 0)
     while position >= 0:
         amount, end = _amount(kind, text, position, now)
-        whole = _begins_a_word(text, position - len(prefix)) and _follows(text, end, suffix)
+        whole = _begins_a_word(text, position - len(prefix)) and any(
+            _follows(text, end, suffix) for suffix in suffixes
+        )
         if amount is not None and whole:
             return bounded(amount)
         position = _next(text, prefix, end if prefix else max(end, position + 1))
@@ -76,6 +81,12 @@ def _split(template: str) -> tuple[str, str, str]:
         raise ValueError(f"unknown placeholder {{{names[0][:40]}}}; write one of {known}")
     before, _, after = " ".join(template.lower().split()).partition(f"{{{names[0]}}}")
     return before, names[0], after
+
+
+def _suffixes(kind: str, suffix: str) -> tuple[str, ...]:
+    # What may follow the amount: the suffix, and with its unit in the singular where it is in the plural.
+    unit = _UNITS.match(suffix) if kind in _SCALE else None
+    return (suffix,) if unit is None else (suffix, unit[1] + suffix[unit.end() :])
 
 
 def _next(text: str, prefix: str, start: int) -> int:
