@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import click
 from rich.text import Text
 
+from bide.language.diagnostics import PolicySyntaxError
 from bide.language.parse import parse
 from bide.policy.policy import Policy
 from bide.strategy.endpoints import Match
-from bide.strategy.load import load
+from bide.strategy.load import attempt_to_load, load
 from bide.strategy.strategy import Strategy
 
 if TYPE_CHECKING:
@@ -81,7 +83,7 @@ def choose(text: str | None, strategy: str | None, request: Request, *, what: st
         StrategyError: the strategy cannot be read, or there is none of that name.
     """
     if text is not None and strategy is None:
-        return Choice(parse(text))
+        return Choice(_parsed(text))
     if text is not None:
         raise click.UsageError(f"say either {what} or --strategy: both name a policy")
     if strategy is None:
@@ -91,3 +93,25 @@ def choose(text: str | None, strategy: str | None, request: Request, *, what: st
         return Choice(loaded.policy, loaded)
     match = loaded.match(request.method or "GET", request.url)
     return Choice(match.policy, loaded, match)
+
+
+def _parsed(text: str) -> Policy:
+    """
+    Return the policy of a text.
+
+    Raises:
+        UsageError: it is the name of a strategy, or of a file, and belongs elsewhere.
+        PolicySyntaxError: it is no policy.
+    """
+    try:
+        return parse(text)
+    except PolicySyntaxError:
+        if "(" in text:
+            raise
+        if text.endswith(".toml") or attempt_to_load(text)[0] is not None:
+            raise click.UsageError(f"{text!r} is a strategy; write --strategy {text}") from None
+        if Path(text).is_file():
+            raise click.UsageError(
+                f'{text!r} is a file; write its text, "$(cat {text})" for instance'
+            ) from None
+        raise

@@ -83,6 +83,10 @@ def explain(text: str | None, *, as_json: bool, **said: Any) -> None:
     choice = choose(text, said["strategy"], request)
     outcome = _outcome(choice, request, said)
     told = None if outcome is None else _Told.of(choice.policy, outcome, said)
+    for name in () if told is None else choice.policy.limits.not_available:
+        err().print(
+            f"note: .{name}(...) is not available yet: whoever uses this policy is refused", style="yellow"
+        )
     if as_json:
         document = policy_document(choice.policy) if told is None else told.document()
         print_json({"endpoint": choice.document()} | document)
@@ -122,6 +126,7 @@ class _Told:
     outcome: Outcome
     attempt: int
     elapsed: float
+    now: float
     explanation: Explanation
     left: Left | None
     ahead: Ahead | None
@@ -138,6 +143,7 @@ class _Told:
             outcome,
             attempt,
             elapsed,
+            now,
             explanation,
             left(policy, explanation.rule, outcome, state)
             if retries and explanation.rule is not None
@@ -193,7 +199,8 @@ class _Told:
             line.append(f": {told.reason} ({MEANINGS[told.reason]})")
         console.print(line, soft_wrap=True)
         if told.retry_at is not None:
-            console.print(f"  a retry would be welcome at {told.retry_at:.0f} (epoch seconds)")
+            wait = seconds(max(0.0, told.retry_at - self.now))
+            console.print(f"  a retry would be welcome in {wait}, at {told.retry_at:.0f} (epoch seconds)")
         if self.left is not None and self.ahead is not None:
             console.print(f"  left: {_left_text(self.left)}", soft_wrap=True)
             console.print(f"  if it stays so: {_ahead_text(self.ahead)}", soft_wrap=True)

@@ -14,7 +14,7 @@ MEANINGS: Final[dict[Reason, str]] = {
     Reason.RETRIES_EXHAUSTED: "the rule has used up its retries",
     Reason.ATTEMPTS_EXHAUSTED: "the policy has used up its attempts",
     Reason.DEADLINE: "the time left does not hold another attempt",
-    Reason.HINT_TOO_LONG: "the server asks for a longer wait than the rule allows",
+    Reason.HINT_TOO_LONG: "the server asks for longer than .at_most(...) of the rule, 2 m when not said",
     Reason.NOT_IDEMPOTENT: "the server may have done it already; .any_method() repeats it all the same",
     Reason.BODY_NOT_REPLAYABLE: "the request's body cannot be sent a second time",
     Reason.BUDGET_DENIED: "the budget of retries is spent",

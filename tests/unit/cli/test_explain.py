@@ -78,7 +78,10 @@ def test_json_is_what_the_api_says(run, policy, options, outcome):
         (["--status", "404"], "hand it back as it came: no_rule"),
         (["--status", "401"], "recover, then retry (recovery: refresh)"),
         (["--status", "500", "--method", "POST"], "give up: not_idempotent"),
-        (["--status", "429", "--header", "Retry-After=500", "--now", "1700000000"], "welcome at 1700000500"),
+        (
+            ["--status", "429", "--header", "Retry-After=500", "--now", "1700000000"],
+            "welcome in 8 m 20 s, at 1700000500",
+        ),
         (["--exception", "httpx.ReadTimeout"], "GET: httpx.ReadTimeout"),
         (["--exception", "OSError", "--status", "503"], "GET: 503, OSError"),
     ],
@@ -429,3 +432,44 @@ def test_a_caret_stands_under_its_characters_where_some_are_two_columns_wide(run
 def test_a_caret_under_wide_characters_is_as_wide(run):
     carets = run("explain", "retry_on(日本)").err.splitlines()[4]
     assert carets == "  | " + " " * len("retry_on(") + "^^"  # the first of the two, which is two columns wide
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("openai", "'openai' is a strategy; write --strategy openai"),
+        ("mine.toml", "'mine.toml' is a strategy; write --strategy mine.toml"),
+        ("policy.txt", "'policy.txt' is a file; write its text, \"$(cat policy.txt)\" for instance"),
+    ],
+)
+def test_a_name_or_a_file_in_the_place_of_a_text_is_told_where_it_belongs(
+    run, tmp_path, monkeypatch, text, advice
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "policy.txt").write_text("retry_on(503)", "utf-8")
+    done = run("explain", text, "--status", 503)
+    assert done.code == 2
+    assert advice in done.err
+
+
+def test_a_word_that_is_no_strategy_and_no_file_is_a_fault_of_the_text(run):
+    done = run("explain", "opena")
+    assert done.code == 2
+    assert "'opena' is no policy" in done.err
+
+
+def test_a_hint_that_is_too_long_names_the_limit_that_it_passes(run):
+    done = run(
+        "explain", 'retry_on(429).after_header("Retry-After")', "--status", 429, "--header", "Retry-After=121"
+    )
+    assert (
+        "hint_too_long (the server asks for longer than .at_most(...) of the rule, 2 m when not said)"
+        in done.out
+    )
+
+
+def test_a_policy_that_nothing_runs_yet_is_told_beside_what_it_would_do(run):
+    done = run("explain", "Policy(retry_on(503)).budget(20%)", "--status", 503, "--json")
+    assert done.json["explanation"]["action"] == "retry"
+    assert done.err == "note: .budget(...) is not available yet: whoever uses this policy is refused\n"
+    assert run("explain", "Policy(retry_on(503)).attempts(2)", "--status", 503).err == ""
