@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from bide.engine.settings import Settings
 
 Entry = tuple[str, "int | None", "float | None", "Reason | None", "str | None"]
-
-
 _NOTHING: Final = Outcome(method=None)
 
 
