@@ -1,6 +1,7 @@
 """What requests and aiohttp make of a redirect is theirs: a body that they do not look at may be broken or endless."""
 
 import asyncio
+import gc
 import json
 
 import aiohttp
@@ -28,7 +29,9 @@ class Requests:
             session.trust_env = False
             for_requests.install(session, policy, clock=clock, idempotency_key=key)
             response = session.request(method, url, **{"allow_redirects": True} | options)
-            return response.status_code, response.content, history(response)
+            told = response.status_code, response.content, history(response)
+        gc.collect()  # urllib3 does not close the connection that came after a broken one
+        return told
 
 
 class Aiohttp:
