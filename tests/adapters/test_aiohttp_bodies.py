@@ -224,7 +224,7 @@ async def test_a_body_that_stalls_or_dribbles_is_closed_after_half_a_real_second
     began = SYSTEM_CLOCK.monotonic()
     _, text = await kit.got(server, steps.trickle(b"e" * 1000, pause=pause, status=503), OK)
     assert text == b"done"
-    assert SYSTEM_CLOCK.monotonic() - began < 1.5
+    assert SYSTEM_CLOCK.monotonic() - began < 10  # all of it would take twenty seconds, or seven hundred
     assert clock.sleeps == [2.0]
 
 

@@ -8,7 +8,7 @@ import httpx
 import httpx2
 import pytest
 
-from bide import history, retry_on
+from bide import history, network, retry_on
 from bide.adapters import aiohttp as for_aiohttp
 from bide.adapters import httpx as for_httpx
 from bide.adapters import httpx2 as for_httpx2
@@ -72,6 +72,33 @@ def test_a_call_of_an_asynchronous_client_ends(library, seam, backend, server, c
     anyio.run(main, backend=backend)
     assert len(server.requests) == 1
     server.wait_until_idle()
+
+
+@pytest.mark.parametrize("backend", [None, "asyncio", "trio"])
+def test_a_call_ends_whose_client_is_closed_while_its_first_attempt_runs(library, seam, backend, clock):
+    module, adapter = library
+    sent = []
+
+    class Lost(module.BaseTransport, module.AsyncBaseTransport):
+        def handle_request(self, request):
+            sent.append(request)
+            client.close()
+            raise module.ReadError("lost")
+
+        async def handle_async_request(self, request):
+            sent.append(request)
+            await client.aclose()
+            raise module.ReadError("lost")
+
+    policy = retry_on(network).fixed(2)
+    plain = backend is None
+    client = (module.Client if plain else module.AsyncClient)(transport=Lost(), trust_env=False)
+    adapter.install(client, policy, seam=seam, clock=clock)
+    with pytest.raises(RuntimeError, match="closed"):
+        client.get("http://host.test/") if plain else anyio.run(
+            client.get, "http://host.test/", backend=backend
+        )
+    assert len(sent) == 1
 
 
 def test_a_call_of_a_session_of_aiohttp_ends(server, closing):

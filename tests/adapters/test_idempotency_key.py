@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import pickle
+from contextlib import nullcontext
 from uuid import UUID
 
 import aiohttp
@@ -274,6 +275,48 @@ def test_a_prepared_request_that_was_redirected_has_a_new_key_when_it_is_sent_ag
     first, its_hop, second, its_own = keys(server)
     assert (first == its_hop, second == its_own) == (True, True)
     assert first != second
+
+
+@pytest.mark.parametrize("status", [303, 307])
+@pytest.mark.parametrize("followed", [True, False])
+def test_a_prepared_request_whose_redirects_lead_nowhere_has_a_new_key_when_it_is_sent_again(
+    session, server, prepared, followed, status
+):
+    session.max_redirects = 3
+    moved = steps.respond(status, {"Location": "/g"}, framing="close")
+    server.on("/f", moved).on("/g", moved)
+    for _ in range(2):
+        with pytest.raises(requests.TooManyRedirects) if followed else nullcontext():
+            session.send(prepared, allow_redirects=followed)
+    first, second = [seen.header("Idempotency-Key") for seen in server.requests if seen.path == "/f"]
+    assert None not in (first, second)
+    assert first != second
+
+
+def test_copies_of_a_prepared_request_know_nothing_of_one_anothers_redirects(session, server, prepared):
+    server.on("/f", steps.respond(307, {"Location": "/g"}))
+    one, another = prepared.copy(), prepared.copy()
+    for request in (one, another):
+        session.send(request, allow_redirects=False)
+    assert len(set(keys(server))) == 2
+
+
+def test_a_copy_of_a_request_whose_redirect_nobody_followed_has_a_key_of_its_own(session, server, prepared):
+    server.on("/f", steps.respond(303, {"Location": "/g"}))
+    session.send(prepared, allow_redirects=False)
+    session.send(prepared.copy(), allow_redirects=False)
+    assert len(set(keys(server))) == 2
+
+
+def test_an_answer_with_its_redirects_pickles_and_its_request_is_sent_as_another_call(
+    session, server, prepared
+):
+    server.on("/f", steps.respond(307, {"Location": "/g"})).on("/g", OK)
+    again = pickle.loads(pickle.dumps(session.send(prepared)))
+    assert [hop.status_code for hop in again.history] == [307]
+    del again.request.headers["Idempotency-Key"]
+    session.send(again.request)
+    assert len(set(keys(server))) == 2
 
 
 def test_an_adapter_pickles_with_its_header_of_keys(server, clock):

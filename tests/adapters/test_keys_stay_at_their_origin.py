@@ -83,6 +83,26 @@ async def test_another_origin_gets_the_request_without_the_key_from_httpx_too(ki
     assert first is not None
 
 
+@pytest.mark.both_seams
+async def test_another_origin_gets_no_key_with_what_a_redirect_makes_of_the_request(kit, server, clock):
+    with elsewhere() as other:
+        server.on("/f", moved(other, "/g", 303))
+        other.on("/g", OK)
+        assert (await posted(kit, clock, server.url + "/f")).text == "done"
+        assert [seen.method for seen in other.requests] == ["GET"]
+        assert keys(other) == [None]
+    assert keys(server) != [None]
+
+
+@pytest.mark.both_seams
+async def test_what_a_redirect_made_of_the_request_there_needs_no_key_to_be_repeated(kit, server, clock):
+    with elsewhere() as other:
+        server.on("/f", moved(other, "/g", 303))
+        other.on("/g", steps.respond(503), OK)
+        assert (await posted(kit, clock, server.url + "/f")).text == "done"
+    assert len(set(keys(server))) == 1
+
+
 def test_what_went_there_without_a_key_is_not_repeated(send, server):
     with elsewhere() as other:
         server.on("/f", moved(other, "/g"))
@@ -175,3 +195,18 @@ def test_an_endpoint_without_a_policy_leads_elsewhere_without_a_key(send, server
         other.on("/g", OK)
         send(server.url + "/f", OnlyThere())
         assert keys(server) == keys(other) == [None]
+
+
+def test_a_copy_of_a_request_of_requests_that_the_caller_sends_elsewhere_is_a_call_of_its_own(server, clock):
+    with elsewhere() as other, requests.Session() as session:
+        server.on("/f", OK)
+        other.on("/g", OK)
+        session.trust_env = False
+        session.mount("http://", RetryAdapter(POLICY, idempotency_key=True, clock=clock))
+        request = requests.Request("POST", server.url + "/f").prepare()
+        session.send(request)
+        copy = request.copy()
+        copy.url = other.url + "/g"
+        session.send(copy)
+        assert None not in (*keys(server), *keys(other))
+        assert keys(server) != keys(other)

@@ -66,9 +66,10 @@ def test_a_redirect_is_not_read_to_its_end(server, clock):
 
 
 @pytest.mark.parametrize("policy", [POLICY, give_up_on(304) | POLICY], ids=["no rule", "a rule"])
-def test_what_leads_nowhere_is_an_answer_like_any_other(way, server, clock, policy):
-    server.on("/f", steps.truncate(status=300), steps.respond(300, body="choose"))
-    assert way.send("GET", server.url + "/f", clock, policy)[:2] == (300, b"choose")
+@pytest.mark.parametrize("status", [300, 302])
+def test_what_leads_nowhere_is_an_answer_like_any_other(way, server, clock, policy, status):
+    server.on("/f", steps.truncate(status=status), steps.respond(status, body="choose"))
+    assert way.send("GET", server.url + "/f", clock, policy)[:2] == (status, b"choose")
     assert clock.sleeps == [2.0]
 
 

@@ -9,6 +9,7 @@ import pytest
 import requests
 import trio
 from elsewhere import elsewhere
+from requests.auth import HTTPDigestAuth
 
 from bide import Routes, retry_on
 from bide.adapters import aiohttp as for_aiohttp
@@ -122,6 +123,55 @@ def test_what_a_recovery_renewed_goes_to_the_same_origin_after_a_redirect(way, s
 
     server.on("/f", steps.respond(302, {"Location": "/g"})).on("/g", guard)
     assert way.get(server.url + "/f", REFRESHING, clock=clock, recover={"refresh": lambda: FRESH}) == 200
+
+
+def test_what_a_recovery_renewed_goes_to_no_other_origin_when_a_login_is_asked_for_there(server, clock):
+    challenge = steps.respond(401, {"WWW-Authenticate": 'Digest realm="r", nonce="n", qop="auth"'})
+    with elsewhere() as other, requests.Session() as session:
+        server.on("/f", steps.respond(302, {"Location": other.url + "/g"}))
+        other.on("/g", challenge)
+        session.trust_env = False
+        for_requests.install(session, REFRESHING, clock=clock, recover={"refresh": lambda: FRESH})
+        session.get(server.url + "/f", auth=HTTPDigestAuth("u", "p"))
+        assert any(said and said.startswith("Digest") for said in credentials(other))
+        assert FRESH["Authorization"] not in credentials(other)
+
+
+def test_what_a_recovery_renewed_goes_to_no_other_origin_when_another_middleware_asks_again(server, clock):
+    async def persistent(request, send):
+        response = await send(request)
+        if response.status == 401:
+            response.release()
+            response = await send(request)
+        return response
+
+    async def main():
+        retry = for_aiohttp.retry_middleware(REFRESHING, clock=clock, recover={"refresh": lambda: FRESH})
+        async with (
+            aiohttp.ClientSession(middlewares=(persistent, retry)) as session,
+            session.get(server.url + "/f"),
+        ):
+            pass
+
+    with elsewhere() as other:
+        server.on("/f", steps.respond(302, {"Location": other.url + "/g"}))
+        other.on("/g", steps.respond(401))
+        asyncio.run(main())
+        assert len(other.requests) > 1
+        assert set(credentials(other)) == {None}
+
+
+@pytest.mark.parametrize("seam", ["transport", "client"])
+def test_a_renewed_header_of_any_name_goes_to_no_other_origin(server, clock, seam):
+    with elsewhere() as other, httpx.Client(trust_env=False, follow_redirects=True) as client:
+        server.on("/f", steps.respond(401), steps.respond(302, {"Location": "/g"}))
+        server.on("/g", steps.respond(302, {"Location": other.url + "/h"}))
+        other.on("/h", steps.respond())
+        renewed = {"X-Api-Key": "fresh"}
+        for_httpx.install(client, REFRESHING, seam=seam, clock=clock, recover={"refresh": lambda: renewed})
+        assert client.get(server.url + "/f", headers={"X-Mine": "1"}).status_code == 200
+        assert [seen.header("X-Api-Key") for seen in server.requests[:2]] == [None, "fresh"]
+        assert [(seen.header("X-Api-Key"), seen.header("X-Mine")) for seen in other.requests] == [(None, "1")]
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ DRAINING = (
              steps.respond(503, {"Content-Encoding": "gzip"}, b"no gzip at all"), 1),
     rejected("an error that unpacks to 16 MB is not unpacked", steps.respond(503, {"Content-Encoding": "gzip"}, BOMB), 1),
     rejected("an error that comes byte by byte is not awaited", steps.trickle(b"x" * 60, pause=0.02, status=503), 2),
-    rejected("an error that stops in its middle is not awaited", STOPS, 2, timeout=0.2),
+    rejected("an error that stops in its middle is not awaited", STOPS, 2, timeout=0.5),
     scenario("an error that unpacks to 16 MB is not looked into", 'retry_on(503 & code("later")).fixed(1s)',
              steps.respond(503, {"Content-Encoding": "gzip"}, BOMB), status=503, content=bytes(2**24)),
     scenario("a 204 may be repeated on the same connection", "retry_on(204).fixed(1s)", steps.respond(204), OK,

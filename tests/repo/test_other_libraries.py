@@ -133,6 +133,13 @@ def test_a_generator_of_backoff_is_a_schedule_of_the_same_seconds(theirs, here):
     assert delays(ours(here), 7) == [(wait, wait) for wait in waits]
 
 
+@pytest.mark.parametrize(("theirs", "here"), rows("`on_exception`"))
+def test_a_limit_of_backoff_is_one_of_the_same_size(theirs, here):
+    steady = "backoff.constant, OSError, interval=4, jitter=None"
+    there = slept(said(f"backoff.on_exception({steady}, {theirs})", backoff=backoff))
+    agree(there, slept(said("rule.fixed(4)" + here, rule=RULE)), deadline="max_time" in theirs)
+
+
 @pytest.mark.parametrize(("theirs", "here"), [row for row in rows("`Retry`") if "(" in row[1]])
 def test_an_option_of_urllib3_is_a_sentence_of_bide(theirs, here):
     option = theirs + "None" if theirs.endswith("=") else theirs

@@ -29,7 +29,7 @@ from bide.adapters.http import (
     header_name,
     key_header,
 )
-from bide.adapters.keys import key_of_hop
+from bide.adapters.keys import key_of_hop, same_origin
 from bide.engine import aloop
 from bide.engine.history import exhausted, history
 from bide.engine.runtime import Runtime
@@ -133,12 +133,18 @@ def retry_middleware(
 
 
 def _hop_of(request: aiohttp.ClientRequest) -> _Hop:
-    """Return what a request's redirect has left to it, or what it may leave itself."""
+    """
+    Return what a request's redirect has left to it, or what it may leave itself.
+
+    At another origin it stays left, since a middleware around us may send the request there once more.
+    """
     timer, left = _timer_of(request), _redirected.get()
     if left is None:
         return _Hop(timer, request.url)
-    _redirected.set(None)
-    return left if timer is not None and left.timer is timer else _Hop(timer, request.url)
+    follows = timer is not None and left.timer is timer
+    if not follows or same_origin(request.url, left.first_url):
+        _redirected.set(None)
+    return left if follows else _Hop(timer, request.url)
 
 
 def _timer_of(request: aiohttp.ClientRequest) -> Any:

@@ -24,6 +24,10 @@ class _AsyncReplayed(httpx_bodies.AsyncReplayed, httpx.AsyncByteStream):
     """A body read ahead, as httpx takes it."""
 
 
+class _Auth(httpx_client.BoundedAuth, httpx.Auth):
+    """An auth flow, as httpx takes it."""
+
+
 class RetryTransport(httpx_like.SyncTransport, httpx.BaseTransport):
     """
     A transport that repeats requests by a policy: `httpx.Client(transport=RetryTransport(policy))`.
@@ -47,6 +51,7 @@ class _ClientSeam(httpx_client.SyncClientSeam):
 
     module = httpx
     stream_class = _Replayed
+    auth_class = _Auth
 
 
 class _AsyncClientSeam(httpx_client.AsyncClientSeam):
@@ -54,6 +59,7 @@ class _AsyncClientSeam(httpx_client.AsyncClientSeam):
 
     module = httpx
     stream_class = _AsyncReplayed
+    auth_class = _Auth
 
 
 def install(

@@ -24,6 +24,10 @@ class _AsyncReplayed(httpx_bodies.AsyncReplayed, httpx2.AsyncByteStream):
     """A body read ahead, as httpx2 takes it."""
 
 
+class _Auth(httpx_client.BoundedAuth, httpx2.Auth):
+    """An auth flow, as httpx2 takes it."""
+
+
 class RetryTransport(httpx_like.SyncTransport, httpx2.BaseTransport):
     """
     A transport that repeats requests by a policy: `httpx2.Client(transport=RetryTransport(policy))`.
@@ -47,6 +51,7 @@ class _ClientSeam(httpx_client.SyncClientSeam):
 
     module = httpx2
     stream_class = _Replayed
+    auth_class = _Auth
 
 
 class _AsyncClientSeam(httpx_client.AsyncClientSeam):
@@ -54,6 +59,7 @@ class _AsyncClientSeam(httpx_client.AsyncClientSeam):
 
     module = httpx2
     stream_class = _AsyncReplayed
+    auth_class = _Auth
 
 
 def install(

@@ -72,6 +72,10 @@ class HttpxCall(RequestCall):
         self._request = self._sent = request
         self._file, self._start = seekable_file(request.stream)
 
+    def key(self) -> dict[str, str]:
+        """Return the header with the idempotency key that goes with every attempt, if we made one."""
+        return {} if self._key is None else {str(self._seam.key_header): self._key}
+
     def _rewind(self) -> None:
         """Put a body that is read from a file back to where it began."""
         if self.attempt > 1 and self._file is not None:
@@ -85,8 +89,7 @@ class HttpxCall(RequestCall):
         """Return a copy of the client's request to send next, with the headers that we add."""
         seam = self._seam
         copy = copied(seam.module, self._request, self._sent.stream, extensions)
-        if self._key is not None:
-            copy.headers[str(seam.key_header)] = self._key
+        copy.headers.update(self.key())
         if self._counts():
             copy.headers[str(seam.count_header)] = str(self.attempt - 1)
         copy.headers.update(self.renewed_headers())

@@ -12,7 +12,7 @@ import attrs
 from bide.adapters.http import Selector, new_key
 from bide.adapters.httpx_bodies import apeek, peek
 from bide.adapters.httpx_call import HttpxCall, Seam, shrunk
-from bide.adapters.httpx_requests import KeptKey, copied, renew_cookies
+from bide.adapters.httpx_requests import Ours, copied, renew_cookies
 from bide.engine import aloop, loop
 from bide.engine.history import attribute, exhausted, history, keep
 from bide.engine.nesting import another_waits
@@ -25,6 +25,8 @@ _FIRST_ERROR: Final = 400
 class ClientSeam(Seam):
     """What stands in the place of a client's `send`, and calls it for each attempt."""
 
+    auth_class: type[BoundedAuth]
+
     def __init__(
         self,
         client: Any,
@@ -36,16 +38,13 @@ class ClientSeam(Seam):
         super().__init__(selector, count_header=count_header, idempotency_key=idempotency_key)
         self.client = client
         self.own = client.send
-        if self.key_header is not None:
+        if selector.recovers or self.key_header is not None:
             self._redirect_headers = client._redirect_headers  # noqa: SLF001  # there is no public way
             client._redirect_headers = self._redirected  # noqa: SLF001
-        self.auth_class = type(
-            "BoundedAuth", (BoundedAuth, self.module.Auth), {}
-        )  # clients take no other auth flows
 
     def _redirected(self, request: Any, url: Any, method: str) -> Any:
-        """Return the headers of a redirect: those that the client gives it, but for a key of ours that must not go there."""
-        return KeptKey.redirected(request, url, method, self._redirect_headers(request, url, method))
+        """Return the headers of a redirect: those that the client gives it, but for what of ours must not go there."""
+        return Ours.redirected(request, url, method, self._redirect_headers(request, url, method))
 
 
 class SyncClientSeam(ClientSeam):
@@ -118,7 +117,7 @@ class ClientCall(HttpxCall):
     Every copy has timeouts of its own in a dict of its own, which redirects inherit: by that dict they are known.
     """
 
-    __slots__ = ("_allowed", "_followed", "_jar", "_kept", "_stream", "_timeouts")
+    __slots__ = ("_allowed", "_followed", "_jar", "_ours", "_stream", "_timeouts")
     _seam: ClientSeam
 
     def __init__(self, seam: ClientSeam, settings: Settings, request: Any, *, stream: bool) -> None:
@@ -128,7 +127,7 @@ class ClientCall(HttpxCall):
         self._timeouts: dict[str, Any] = {}
         self._allowed = inf
         self._followed = False
-        self._kept: KeptKey | None = None
+        self._ours: Ours | None = None
 
     def send(self, options: dict[str, Any]) -> Any:
         """Return the response to one attempt, read to its end if it is a success that the caller does not stream."""
@@ -186,9 +185,10 @@ class ClientCall(HttpxCall):
         self._rewind()
         self._timeouts = shrunk(self._own_timeouts(), self._allowed)
         extensions = {**self._request.extensions, "timeout": self._timeouts}
-        if self._key is not None:
-            self._kept = KeptKey(str(self._seam.key_header), self._key, self._request.url)
-            extensions = self._kept.into(extensions)
+        key, renewed = self.key(), self.renewed_headers()
+        if key or renewed:
+            self._ours = Ours(self._request.url, key, renewed)
+            extensions = self._ours.into(extensions)
         self._sent = self._copy(extensions)
         if self.attempt > 1:
             renew_cookies(self._seam.module, self._sent, self._jar, self._seam.client.cookies)
@@ -261,7 +261,7 @@ class ClientCall(HttpxCall):
 
     def _outcome(self, kind: type[Outcome] = Outcome, **facts: Any) -> Outcome:
         outcome = super()._outcome(LaterOutcome if self._followed else Outcome, **facts)
-        sent_without = self._kept is not None and self._kept.dropped
+        sent_without = self._ours is not None and self._ours.dropped
         return attrs.evolve(outcome, idempotency_key=False) if sent_without else outcome
 
     @contextmanager

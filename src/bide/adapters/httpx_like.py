@@ -79,7 +79,7 @@ class Transport(Seam):
             )
         super().__init__(policy, count_header=count_header, idempotency_key=idempotency_key, **options)
         self.inner = getattr(self.module, self._own_class)() if transport is None else transport
-        self.closings = 0
+        self.closings: int = 0
         self._notes_url = self.selector.recovers or self.key_header is not None
         self._plain_body = self.module.ByteStream
 
@@ -111,15 +111,15 @@ class SyncTransport(Transport):
         if not self._first_is_plain(settings, request):
             call = TransportCall(self, settings, request)
             return loop.run(call, call.send)
-        since = tick()
+        begun = tick(), self.closings
         try:
             response = self.inner.handle_request(request)
         except Exception as error:
-            call = TransportCall(self, settings, request, since, error)
+            call = TransportCall(self, settings, request, begun, error)
         else:
             if response.status_code not in settings.statuses:
                 return response
-            call = TransportCall(self, settings, request, since, response)
+            call = TransportCall(self, settings, request, begun, response)
             del response
         return loop.run(call, call.send)
 
@@ -158,15 +158,15 @@ class AsyncTransport(Transport):
         if not self._first_is_plain(settings, request):
             call = TransportCall(self, settings, request)
             return await aloop.run(call, call.asend)
-        since = tick()
+        begun = tick(), self.closings
         try:
             response = await self.inner.handle_async_request(request)
         except Exception as error:
-            call = TransportCall(self, settings, request, since, error)
+            call = TransportCall(self, settings, request, begun, error)
         else:
             if response.status_code not in settings.statuses:
                 return response
-            call = TransportCall(self, settings, request, since, response)
+            call = TransportCall(self, settings, request, begun, response)
             del response
         return await aloop.run(call, call.asend)
 
@@ -200,7 +200,7 @@ class TransportCall(HttpxCall):
         transport: Transport,
         settings: Settings,
         request: Any,
-        since: int | None = None,
+        begun: tuple[int, int] | None = None,
         first: Any = None,
     ) -> None:
         """
@@ -210,14 +210,15 @@ class TransportCall(HttpxCall):
             transport: What makes the attempts.
             settings: The request's policy, bound.
             request: The client's own.
-            since: The tick at which the first attempt began, if it was made already.
+            begun: The tick at which the first attempt began, and how often the transport had been closed then, if it was
+                made already.
             first: What it came to, a response or an exception, if it was made already.
         """
         super().__init__(transport, settings, request, key_over_redirects(transport.key_header, request))
-        if since is not None:
-            self.since = since
-        self._first = first
         self._closings = transport.closings
+        if begun is not None:
+            self.since, self._closings = begun
+        self._first = first
         self.first_url = first_url(request)
 
     def send(self) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http.cookiejar import Cookie, CookieJar
 from types import ModuleType
 from typing import Any, Final
@@ -14,7 +14,7 @@ from bide.adapters.keys import key_of_hop, same_origin
 from bide.policy.outcome import IDEMPOTENT_METHODS
 
 _KEPT_KEY: Final = "bide.idempotency_key"
-_KEY_OF_ATTEMPT: Final = "bide.key_of_attempt"
+_OURS: Final = "bide.ours"
 _FIRST_URL: Final = "bide.first_url"
 
 
@@ -90,33 +90,42 @@ def key_over_redirects(header: str | None, request: Any) -> str | None:
 
 
 @attrs.define(eq=False)
-class KeptKey:
+class Ours:
     """
-    The idempotency key that a copy of the caller's request has at the client's seam, for what its redirects inherit.
+    The headers of ours that a copy of the caller's request has at the client's seam, for what its redirects inherit.
 
     `dropped` tells whether what needs a key was sent without, to another origin.
     """
 
-    header: str
-    value: str
     first_url: object
+    key: Mapping[str, str]
+    renewed: Mapping[str, str]
     dropped: bool = False
 
     def into(self, extensions: dict[str, Any]) -> dict[str, Any]:
-        """Return extensions with this key among them."""
-        return {**extensions, _KEY_OF_ATTEMPT: self}
+        """Return extensions with these among them."""
+        return {**extensions, _OURS: self}
 
     @staticmethod
     def redirected(request: Any, url: object, method: str, headers: Any) -> Any:
-        """Return the headers that a client gives the redirect of a request, our key not among them at other origins."""
-        kept = request.extensions.get(_KEY_OF_ATTEMPT)
-        if isinstance(kept, KeptKey) and method.upper() not in IDEMPOTENT_METHODS:
-            if same_origin(url, kept.first_url):
-                headers.setdefault(kept.header, kept.value)
-            elif headers.get(kept.header) == kept.value:
-                del headers[kept.header]
-                kept.dropped = True
+        """Return the headers that a client gives the redirect of a request, none of ours among them at other origins."""
+        ours = request.extensions.get(_OURS)
+        if isinstance(ours, Ours):
+            ours.fit(url, method, headers)
         return headers
+
+    def fit(self, url: object, method: str, headers: Any) -> None:
+        """Take these out of headers that go to another origin; put the key back in where it is needed at its own."""
+        needed = method.upper() not in IDEMPOTENT_METHODS
+        if same_origin(url, self.first_url):
+            for name, value in self.key.items():
+                if needed:
+                    headers.setdefault(name, value)
+            return
+        for name, value in (*self.key.items(), *self.renewed.items()):
+            if headers.get(name) == value:
+                del headers[name]
+                self.dropped |= needed and name in self.key
 
 
 # Redirects

@@ -28,6 +28,7 @@ from bide.adapters.http import (
 )
 from bide.adapters.keys import key_of_hop
 from bide.adapters.requests_bodies import drain_raw, let_go, lines_of, part_from, put_back, socket_of
+from bide.adapters.requests_origin import Origin
 from bide.adapters.selecting import shared
 from bide.engine import loop
 from bide.engine.history import exhausted
@@ -42,8 +43,6 @@ __all__ = ["RetryAdapter", "install"]
 SessionT = TypeVar("SessionT", bound=requests.Session)
 
 _FIRST_ERROR: Final = 400
-_HOP: Final = "bide.hop"
-"""Among its hooks a request that is redirected leaves to the next where the first one went, and its key."""
 
 
 class RetryAdapter(HTTPAdapter):
@@ -114,33 +113,30 @@ class RetryAdapter(HTTPAdapter):
         if _repeats(self):
             raise PolicyError("this adapter has max_retries beside its policy; put all rules into one policy")
         settings = self.selector.settings(str(request.method), request.url)
-        hooks: Any = request.hooks
-        first_url, key = hooks.pop(_HOP, None) or (request.url, None)
+        origin = Origin.of(request)
         if settings is None:
             response = self.send_once(request, stream, timeout, verify, cert, proxies)
         else:
-            keyed, key = self._keyed(request, first_url, key)
-            call = AdapterCall(self, settings, keyed, stream=stream, timeout=timeout)
-            call.first_url = first_url
+            call = AdapterCall(self, settings, self._keyed(request, origin), stream=stream, timeout=timeout)
+            call.first_url = origin.url
             response = loop.run(call, call.send, verify, cert, proxies)
-        if response.is_redirect:
-            hooks[_HOP] = first_url, key
+        origin.answered(response)
         return response
 
-    def _keyed(self, request: Any, first_url: Any, kept: str | None) -> tuple[Any, str | None]:
+    def _keyed(self, request: Any, origin: Origin) -> Any:
         """
-        Return the request, or a copy with an idempotency key, and the key that is left to a redirect.
+        Return the request, or a copy with an idempotency key.
 
-        The caller may send the request again, and then it is another call: the request itself gets no key. A session
-        builds a redirect from it, and only its hooks are the redirect's too: there the key is left, to be taken once.
+        The caller may send the request again, and then it is another call: the request itself gets no key.
         """
         header = self.key_header
-        key = key_of_hop(header, request.method, request.headers, request.url, first_url, kept)
+        key = key_of_hop(header, request.method, request.headers, request.url, origin.url, origin.key)
         if key is None:
-            return request, kept
+            return request
+        origin.key = key
         keyed = request.copy()
         keyed.headers[header] = key
-        return keyed, key
+        return keyed
 
     def send_once(
         self,
@@ -163,13 +159,7 @@ class AdapterCall(RequestCall):
     __slots__ = ("_adapter", "_looked", "_request", "_stream", "_timeout", "_untouched")
 
     def __init__(
-        self,
-        adapter: RetryAdapter,
-        settings: Settings,
-        request: Any,
-        *,
-        stream: bool,
-        timeout: Any,
+        self, adapter: RetryAdapter, settings: Settings, request: Any, *, stream: bool, timeout: Any
     ) -> None:
         header = adapter.key_header
         super().__init__(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+import shlex
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -109,9 +110,8 @@ def _parsed(text: str) -> Policy:
         if "(" in text:
             raise
         if text.endswith(".toml") or attempt_to_load(text)[0] is not None:
-            raise click.UsageError(f"{text!r} is a strategy; write --strategy {text}") from None
-        if Path(text).is_file():
-            raise click.UsageError(
-                f'{text!r} is a file; write its text, "$(cat {text})" for instance'
-            ) from None
+            raise click.UsageError(f"{text!r} is a strategy; write --strategy {shlex.quote(text)}") from None
+        if os.path.isfile(text):  # noqa: PTH113  # Path.is_file raises where a name is too long
+            advice = f'write its text, "$(cat {shlex.quote(text)})" for instance'
+            raise click.UsageError(f"{text!r} is a file; {advice}") from None
         raise

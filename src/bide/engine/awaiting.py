@@ -42,7 +42,7 @@ def giving_awaitables(fn: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]
 
     def give(*args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
         value = fn(*args, **kwargs)
-        if hasattr(cast("object", type(value)), "__await__"):
+        if inspect.isawaitable(value):
             return value
         raise PolicyError(
             f"{name} returned a value of type {type(value).__name__}, which cannot be awaited: for a plain function "

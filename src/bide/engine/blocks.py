@@ -35,7 +35,7 @@ class Attempt:
 
     def __init__(self, call: Call, number: int, *, awaits: bool) -> None:
         self.number = number
-        self.held: object = None
+        self.held: object = _NOTHING
         """What the block came to while its loop awaits a recovery."""
         self._call = call
         self._awaits = awaits
@@ -136,9 +136,9 @@ class Attempts:
 
     async def _recover(self, last: Attempt) -> None:
         """Await the recovery that the next attempt waits for, if there is one, or end the loop as without a retry."""
-        held, last.held = last.held, None
+        held, last.held = last.held, _NOTHING
         try:
-            if held is not None and not await self._call.arecovered(held):
+            if held is not _NOTHING and not await self._call.arecovered(held):
                 if isinstance(held, BaseException):
                     raise held
                 raise StopAsyncIteration

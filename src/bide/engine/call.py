@@ -135,9 +135,8 @@ class Call(Timed):
     def next_attempt(self) -> None:
         """Begin another attempt: nothing of the one before is kept."""
         self.rejected = None
-        rule = cast(
-            "int", self.entries[-1][1]
-        )  # it pays for a slow listener too, and for a machine that was asleep
+        rule = cast("int", self.entries[-1][1])
+        # It pays for a slow listener too, and for a machine that was asleep.
         self.spent[rule] += max(0.0, self._took() - (sum(self.spent) - self.paid))
         self._begin()
 
@@ -375,7 +374,7 @@ class Call(Timed):
     def _report(self, fault: Exception, raw: object) -> None:
         """Report a fault of the user's own code once, and chain it to the user's error; neither replaces the other."""
         name = self.settings.name_of(self.fn)
-        self.settings.report(ConditionFailed(name, self.attempt, name_of(raw), fault))
+        self.settings.report(ConditionFailed(name, self.attempt, name_of(raw), fault), about=raw)
         if isinstance(raw, BaseException):
             chain(raw, fault, "a condition, delay or reader of the policy")
 

@@ -89,9 +89,10 @@ class Settings:
                 if isinstance(about, BaseException):
                     chain(about, fault, f"the listener {_named(listener)}")
 
-    def report(self, event: ConditionFailed, source: Listener | None = None) -> None:
+    def report(self, event: ConditionFailed, source: Listener | None = None, about: object = None) -> None:
         """Report a fault once to every listener but its source; what they make of it changes nothing."""
-        isolate(event.error)
+        if event.error is not about:  # else it is the call's own error, raised again, and stays as it is
+            isolate(event.error)
         for listener in self.listeners:
             if listener is not source:
                 with suppress(Exception):

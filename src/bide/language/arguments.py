@@ -13,10 +13,10 @@ from bide.language.diagnostics import PolicySyntaxError, did_you_mean, quoted
 from bide.language.literals import Duration, Literal, Range, Share
 from bide.policy import loanwords, registry
 from bide.policy.errors import PolicyError
-from bide.policy.params import FOREVER, JITTERS, Param
+from bide.policy.params import FOREVER, JITTERS, Param, jitter_instead
 
 _NOT_WRITTEN: Final = object()
-_UNQUOTED: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+_UNQUOTED: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}|[0-9]{1,9}/[0-9]{0,9}[A-Za-z]{1,9}")
 _SPELLED: Final = {"true": "True", "false": "False", "null": "None", "none": "None"}
 
 
@@ -116,7 +116,7 @@ def _how_many(params: Sequence[Param], named: Sequence[str]) -> str:
     names = [param.name for param in params]
     if names:
         return f"at most {len(names)}: {', '.join(names)}"
-    return f"nothing by place; write {named[0]}=..." if named else "no arguments"
+    return f"named arguments only; write {named[0]}=..." if named else "no arguments"
 
 
 def value_of(source: Source, node: ast.expr, word: str, param: Param) -> Any:
@@ -143,8 +143,8 @@ def _instead(source: Source, node: ast.expr, word: str, param: Param) -> str:
         return f"; write {written}s for seconds, or {written}ms"
     if param.name == "max" and isinstance(value, Duration) and word in registry.names("delays"):
         return f"; it counts retries, and the longest delay is cap={written}"
-    if param.kind == "jitter" and (isinstance(value, (Duration, Share)) or number):
-        return "; how much is not said: True draws from all of the delay"
+    if param.kind == "jitter" and (instead := jitter_instead(written)):
+        return instead
     if param.kind == "jitter" and written.strip("\"'") in JITTERS:
         return f'; write "{written}" in quotes'
     if param.kind in ("count", "forever", "number") and isinstance(value, Duration):
@@ -155,6 +155,8 @@ def _instead(source: Source, node: ast.expr, word: str, param: Param) -> str:
         return f"; write {written}%"
     if param.kind in ("flag", "jitter", "json") and written in _SPELLED:
         return f"; write {_SPELLED[written]}"
+    if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+        return "; write the values side by side, without brackets"
     if param.kind in ("text", "json") and _UNQUOTED.fullmatch(written) and not isinstance(node, ast.Constant):
         return f'; write "{written}" in quotes'
     return f"; got {quoted(written)}"

@@ -222,7 +222,7 @@ def _plain(char: str) -> str:
     if char.isspace():
         return "; write a plain blank"
     if char == "\\":
-        return "; a policy goes on in the next line without it"
+        return "; a policy continues on the next line without it"
     if char.isascii():
         return ""
     return "; it is written in plain ASCII" if char.isprintable() else "; it cannot be seen: leave it out"

@@ -31,18 +31,18 @@ _NEVER_SAID: Final = tuple(
         (r"(\|\s*\|)", _BY_BAR),
         (r"\)\s*(->|=>|:|then\b)", _BY_DOT),
         (r"\.\s*\.", "one dot is enough"),
-        (r"\b[0-9]+(?:\.[0-9]+)?\s+(?:ms|s|m|h|%|secs?|seconds?|mins?|minutes?|hours?|milliseconds?)(?!\w)", _TOGETHER),
+        (r"\b[0-9]+(?:\.[0-9]+)?\s+(?:ms|s|m|h|%|secs?|seconds?|mins?|minutes?|hours?|d|days?|milliseconds?)(?!\w)", _TOGETHER),
         (r"\b[0-9]{3}(?:\s+to\s+|\s*:\s*)[0-9]{3}|\b[0-9]{3}-(?=\s*[),])|\b[1-5]\*+", _RANGE),
         (r"(?<=[(,=\s])\.[0-9]+(?:ms|[smh])\b", "a fraction begins with a digit, as in 0.5s"),
         (r"\b[0-9]+,[0-9]+(?:ms|[smh])\b", "a fraction is written with a dot, as in 1.5s"),
-        (r"(?<![.\w])0[0-9]+\b", "a number begins with no 0"),
-        (r"&&|&\s*not\b", "conditions are combined by a single &, and not is written ~"),
+        (r"(?<![.\w])0[0-9]+\b", "a number does not begin with 0"),
+        (r"&&|&\s*not\b", "conditions are combined with a single &, and not is written ~"),
         (r"!(?!=)", "not is written ~, as in ~404"),
         (r"->|=>|:=|[(,]\s*([a-z_]+\s+[0-9.])", _NAMED),
         (r"[<>]=?|[!=]=", _COMPARED),
-        (r"\"\s*([:=])", 'two values stand side by side, as in header("X-Busy", "yes")'),
+        (r"\"\s*([:=])", 'two values are separated by a comma, as in header("X-Busy", "yes")'),
         (r":", _NAMED),
-        (r"\*\s*[)*]", 'a * stands in quotes, as in message("*busy*")'),
+        (r"\*\s*[)*]", 'a * must be in quotes, as in message("*busy*")'),
         (r"[(,]\s*(,)", "something is missing before the comma"),
         (r"[(,]\s*(=)|=\s*[,)]", "something is missing beside ="),
         (r"\.\w+\s*=", "a value stands in parentheses, as in .max(3)"),
@@ -61,7 +61,7 @@ def in_place_of_a_rule(node: ast.expr) -> str:
     if isinstance(node, (ast.BoolOp, ast.Tuple, ast.List)):
         return RULES_JOINED
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return "a policy stands in no quotes of its own"
+        return "write the policy without quotes around it"
     if isinstance(node, (ast.Constant, ast.Name)):
         return "a condition stands in a head, as in retry_on(503)"
     if isinstance(node, ast.Attribute) and node.attr not in HEADS:
@@ -72,11 +72,13 @@ def in_place_of_a_rule(node: ast.expr) -> str:
 def in_place_of_a_condition(node: ast.expr, advice: str) -> str:
     """Return the message for something that is no condition; `advice` introduces what would be one."""
     if isinstance(node, ast.BoolOp) or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)):
-        return "conditions are combined by a comma or |, by & and by ~; or, and, not are no words of the language"
+        return (
+            "conditions are combined with a comma or |, with & and with ~; the language has no or, and, not"
+        )
     if isinstance(node, ast.Compare):
         return _COMPARED
     if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
-        return "conditions stand side by side without brackets of their own, as in retry_on(429, 503)"
+        return "write the conditions side by side, without brackets, as in retry_on(429, 503)"
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         return "an exception is named without parentheses, as in httpx.ReadTimeout"
     if _is_a_range(node):
@@ -96,16 +98,16 @@ def _is_a_range(node: ast.expr) -> bool:
 def method_instead(name: str, known: Collection[str]) -> str:
     """Return what to write instead of an unknown method, to be put behind the name."""
     if name in HEADS:
-        return f": a rule of its own is joined by |, as in retry_on(503) | {name}(404)"
+        return f": another rule is joined with |, as in retry_on(503) | {name}(404)"
     if name in registry.names("conditions"):
-        return f": it is a condition, and stands in the head, as in retry_on(503 & {name}(...))"
+        return f": it is a condition, and belongs in the head, as in retry_on(503 & {name}(...))"
     return loanwords.method(name) or did_you_mean(name, known)
 
 
 def condition_instead(name: str) -> str:
     """Return what to write instead of an unknown condition, to be put behind the name."""
     if name in WORDS or name in registry.names("delays"):
-        return f": it stands behind the head, as in retry_on(503).{name}(...)"
+        return f": it follows the head, as in retry_on(503).{name}(...)"
     return loanwords.condition(name) or did_you_mean(name, registry.names("conditions"))
 
 
@@ -151,7 +153,7 @@ def _in_words(said: str, what: str) -> str:
     if "forgot a comma" in said:
         return "perhaps a comma is missing"
     if "follows keyword" in said:
-        return "what has no name stands before what has one, as in exponential(1s, cap=30s)"
+        return "arguments without a name come first, as in exponential(1s, cap=30s)"
     if "never closed" in said or "match" in said:
         return said
     return _WRITTEN[what]

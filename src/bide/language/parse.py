@@ -205,9 +205,7 @@ class _Reader:
         raise self.fail(in_place_of_a_rule(node), node)
 
     def _no_keyword(self, head: str, name: str) -> str:
-        if registry.find("conditions", name) is not None:
-            return f"{name} is a condition: write {name}(...)"
-        advice = loanwords.in_a_head(name, [*WORDS, *registry.names("delays")])
+        advice = loanwords.in_a_head(name, [*WORDS, *registry.names("delays")], registry.names("conditions"))
         return f"{head}() takes conditions only{advice or '; write delays after it'}"
 
     def whole(self, node: ast.Call) -> Policy:

@@ -243,11 +243,9 @@ def _instead(value: object) -> str:
     if isinstance(value, Exception):
         return f"write its class, {type(value).__name__}"
     if isinstance(value, (list, tuple, set, frozenset)):
-        return "write them side by side, as in retry_on(429, 503)"
+        return "write them side by side, without brackets, as in retry_on(429, 503)"
     if hasattr(value, "clauses"):
         return "it is a rule, and rules are joined by |"
     if callable(value) and not isinstance(value, type):
-        return (
-            "write when(...) around a function of yours, and arguments behind one of bide's, as in code(...)"
-        )
+        return "wrap a function of your own in when(...), and call one of bide's, as in code(...)"
     return "write a status, an exception class, or code(...), timeout, ..."

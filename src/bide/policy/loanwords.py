@@ -29,8 +29,8 @@ _ARGUMENTS: Final = {
     "seconds": ("delay interval wait base duration time", "the delay"),
     "factor": (
         (
-            "multiplier backoff_factor backoff exp_base coefficient backoff_coefficient backoff_rate "
-            "backoff_multiplier exponent rate"
+            "multiplier backoff_factor backoff exp_base wait_exp_base coefficient backoff_coefficient "
+            "backoff_rate backoff_multiplier exponent rate"
         ),
         "what each delay multiplies the last one by",
     ),
@@ -39,12 +39,12 @@ _ARGUMENTS: Final = {
         "maximum max_delay max_wait max_value max_interval max_backoff maximum_interval backoff_max wait_max ceiling limit",
         "the longest delay",
     ),
-    "jitter": ("backoff_jitter wait_jitter use_jitter randomize random full_jitter", "True, False, a name"),
-    "failures": ("failure_threshold fail_max threshold max_failures", "how many open it"),
-    "cooldown": ("recovery_timeout reset_timeout break_duration open_for", "how long it stays open"),
-    "share": ("ratio percent percentage rate", "retries as a share of all calls"),
+    "jitter": (
+        "backoff_jitter wait_jitter use_jitter randomize random full_jitter wait_random jitter_max",
+        'True, False, "full", "equal" or "decorrelated"',
+    ),
     "n": (f"{_RETRIES} {_ATTEMPTS} number count", "or a number alone"),
-    "pattern": ("regex pattern glob match text", "a glob of * and ?"),
+    "pattern": ("regex glob match text", "a glob of * and ?"),
     "at": ("path place key field", "where it stands"),
 }
 _METHODS: Final = {
@@ -55,42 +55,52 @@ _METHODS: Final = {
     "exponential": (
         (
             "expo exp backoff exponential_backoff wait_exponential wait_random_exponential wait_exponential_jitter "
-            "random_exponential backoff_factor backoff_jitter wait"
+            "random_exponential backoff_factor wait"
         ),
         "",
     ),
-    "exponential(jitter=True)": ("jitter full_jitter random wait_random wait_jitter jitter_max", ""),
-    "exponential(cap=...)": ("cap max_delay max_wait max_interval max_backoff backoff_max wait_max", ""),
     "linear": ("incrementing wait_incrementing", ""),
     "fibonacci": ("fibo fib", ""),
-    "delays": ("wait_chain chain schedule", ""),
-    "immediately()": ("immediate no_delay no_wait wait_none", ""),
+    "delays": ("wait_chain chain", ""),
+    "immediately()": ("no_delay no_wait wait_none", ""),
     'after_header("Retry-After")': (
         "retry_after retry_after_header respect_retry_after respect_retry_after_header honor_retry_after",
         "",
     ),
-    "any_method()": ("allowed_methods method_whitelist allow_post retry_post all_methods", ""),
-    'pace("60/minute")': ("rate_limit rate_limiter throttled limit_rate", ""),
-    "breaker": ("circuit_breaker circuit", ""),
+    "any_method()": (
+        "allowed_methods method_whitelist",
+        'to repeat a POST too; or name methods in the head, as in 503 & method("GET")',
+    ),
+    'pace("60/minute")': ("rate_limit rate_limiter limiter", ""),
     "named": ("name label", ""),
-    'calling("...")': ("refresh on_retry before_retry recover", ""),
 }
+_LIMITS: Final = ("max", "attempts", "within")
+"""What may follow every delay; another delay may not."""
+_ELSEWHERE: Final = {
+    "it is not needed, since the last exception or response always comes back as it is": "reraise raise_on_status",
+    "another rule is joined with |, as in retry_on(503) | give_up_on(404)": "retry_on give_up_on accept_on",
+    "listeners are told of it, in Python: policy.bind(listeners=[...])": (
+        "before after before_sleep before_sleep_log before_retry on_retry on_backoff on_giveup on_success on_failure"
+    ),
+}
+_PHASES: Final = ("connect", "read", "write", "pool", "sock_connect", "sock_read")
 _CONDITIONS: Final = {
     "anything": "all any always every error errors fail failed failure exception exceptions",
     "network": (
         "connect connection connect_error connection_error connection_errors connect_failure refused reset "
         "disconnect dns"
     ),
-    "timeout": "timed_out read_timeout connect_timeout deadline",
+    "timeout": "timed_out",
+    'timeout("connect")': "connect_timeout",
+    'timeout("read")': "read_timeout",
     "5xx": "server_error server_errors internal internal_error internal_server_error server",
-    "502-504": "gateway_error gateway_errors unavailable service_unavailable",
+    "503": "unavailable service_unavailable",
     "429": "rate_limit rate_limits rate_limited ratelimit ratelimited throttle throttled too_many_requests",
-    'method("GET")': "get head",
-    'method("POST")': "post put patch delete",
 }
+_HTTP_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _RULES: Final = {
-    "give_up_on(...)": "stop_on fail_on raise_on abort_on never_on stop fail raise abort unless",
-    "accept_on(...)": "ignore ignore_on pass_on allow allow_on succeed_on",
+    "give_up_on(...)": "stop_on fail_on raise_on abort_on never_on stop fail abort unless",
+    "accept_on(...)": "ignore ignore_on succeed_on",
 }
 _IN_HEADS: Final = {
     "the statuses alone, as in retry_on(429, 503)": (
@@ -123,26 +133,42 @@ def advising(advice: Callable[[str], str]) -> Callable[[Callable[P, T]], Callabl
 
 
 def argument(name: str, known: Collection[str]) -> str:
-    """Return ": write ..." for another library's name of one of the known arguments, or of a method; else nothing."""
+    """Return what to write for another library's name of a known argument, or of a limit, after ": "; else nothing."""
+    if name in _PHASES and [*known] == ["seconds"]:
+        return ": it is one limit for all phases; the client limits each, as in httpx.Timeout(30, connect=5)"
     ours = [
         f"{own}=... ({means})"
         for own, (theirs, means) in _ARGUMENTS.items()
         if own in known and name in theirs.split()
     ]
-    return _write(ours) or (method(name, " after it") if "max" in known else "")
+    return _write(ours) or (_called(name, " after it", _LIMITS) if "max" in known else "")
 
 
 def method(name: str, where: str = "") -> str:
-    """Return ": write ..." for another library's name of what a method says; else nothing."""
+    """Return what to write for another library's name of what a method says, after ": "; else nothing."""
+    return (
+        _called(name, where, _METHODS)
+        or _write(
+            f".exponential({own}=...){where}"
+            for own in ("base", "factor", "cap", "jitter")
+            if name == own or name in _ARGUMENTS[own][0].split()
+        )
+        or next((f": {said}" for said, theirs in _ELSEWHERE.items() if name in theirs.split()), "")
+    )
+
+
+def _called(name: str, where: str, methods: Iterable[str]) -> str:
     return _write(
         f".{own if own.endswith(')') else f'{own}(...)'}{where}{means and f' ({means})'}"
-        for own, (theirs, means) in _METHODS.items()
+        for own, (theirs, means) in ((own, _METHODS[own]) for own in methods)
         if name.lower() in theirs.split()
     )
 
 
 def condition(name: str) -> str:
     """Return ": write ..." for a name that conditions have elsewhere; else nothing."""
+    if name.upper() in _HTTP_METHODS:
+        return _write([f'method("{name.upper()}")'])
     return _write(own for own, theirs in _CONDITIONS.items() if name.lower() in theirs.split())
 
 
@@ -151,19 +177,28 @@ def rule(name: str) -> str:
     return _write(own for own, theirs in _RULES.items() if name.lower() in theirs.split())
 
 
-def in_a_head(name: str, methods: Collection[str]) -> str:
-    """Return ": write ..." for a keyword in a head, which takes none; else nothing."""
+def methods_of(cls: type) -> list[str]:
+    """Return the names of a class's public methods."""
+    return [name for name in dir(cls) if name[0] != "_" and callable(getattr(cls, name))]
+
+
+def in_a_head(name: str, methods: Collection[str], conditions: Collection[str]) -> str:
+    """Return what to write for a keyword in a head, which takes none, after ": "; else nothing."""
     if name in methods:
         return f": write .{name}(...) after it"
-    return _write(own for own, theirs in _IN_HEADS.items() if name in theirs.split()) or method(
-        name, " after it"
-    )
+    if name in conditions:
+        return f": write {name}(...)"
+    ours = _write(own for own, theirs in _IN_HEADS.items() if name in theirs.split())
+    return ours or method(name, " after it")
 
 
 def no_such_attribute(owner: object, name: str) -> NoReturn:
     """Raise the usual error, with what to write instead of another library's word; be a class's `__getattr__`."""
     said = f"{type(owner).__name__!r} object has no attribute {name!r}"
-    advice = method(name)
+    if any(hasattr(narrower, name) for narrower in type(owner).__subclasses__()):
+        advice = ": it is about one rule; write it on the rule, before what is about the whole call"
+    else:
+        advice = method(name)
     raise AttributeError(said + advice) if advice else AttributeError(said, name=name, obj=owner)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 import attrs
@@ -17,6 +17,7 @@ FOREVER: Final = math.inf
 REQUIRED: Final = "required"
 """Stands for the default of an argument that has none."""
 JITTERS: Final = ("full", "equal", "decorrelated")
+_NO_JITTER: Final = frozenset({"none", "null", "no", "off", "0", "0.0", "0s", "0ms", "0%"})
 MOST: Final = 2**63 - 1
 """The largest whole number, `sys.maxsize` on most machines; what is more means `forever` and should say so."""
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
@@ -94,9 +95,9 @@ def _or_none(convert: Convert[object], default: Any) -> Convert[object]:
     return lambda value, name: None if value is None else convert(value, name)
 
 
-def wrong(name: str, takes: str, value: object) -> PolicyError:
+def wrong(name: str, takes: str, value: object, instead: str = "") -> PolicyError:
     """Return the error for an argument that is not what it takes."""
-    return PolicyError(f"{name} takes {takes}; got {shown(value)}", argument=name)
+    return PolicyError(f"{name} takes {takes}; got {shown(value)}{instead}", argument=name)
 
 
 def seconds(default: Any = attrs.NOTHING, *, positive: bool = False, instead: str = "") -> Any:
@@ -161,7 +162,9 @@ def whole(value: Any, name: str, *, least: int = 0, forever: bool = False) -> fl
         return FOREVER
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MOST:
         also = ", or forever" if forever else ""
-        raise wrong(name, f"a whole number >= {least}{also}", value)
+        counted = name == "max" and isinstance(value, str)
+        instead = "; it counts retries, and the longest delay is cap=..." if counted else ""
+        raise wrong(name, f"a whole number >= {least}{also}", value, instead)
     return value
 
 
@@ -302,9 +305,18 @@ def jitter(default: str | bool) -> Any:
             return "full" if value else False
         if isinstance(value, str) and value in JITTERS:
             return value
-        raise wrong(name, f"True, False, {', '.join(map(repr, JITTERS))}", value)
+        raise wrong(name, f"True, False, {', '.join(map(repr, JITTERS))}", value, jitter_instead(value))
 
     return _field("jitter", convert, default)
+
+
+def jitter_instead(value: object) -> str:
+    """Return "; ..." with what to write for a value that is easily taken for a jitter; else nothing."""
+    if str(value).lower() in _NO_JITTER:
+        return "; write False for none"
+    if str(value)[:1].isdecimal():
+        return '; it has no size of its own: True draws from 0 to the whole delay, "equal" from half of it'
+    return ""
 
 
 def json_value(default: Any = attrs.NOTHING) -> Any:
@@ -321,7 +333,23 @@ def json_value(default: Any = attrs.NOTHING) -> Any:
 def _each(convert: Convert[S], values: Any, name: str) -> tuple[S, ...]:
     if not values:
         raise PolicyError(f"{name}: at least one is needed", argument=name)
+    side_by_side(values, name)
     return tuple(convert(value, name) for value in values)
+
+
+def side_by_side(values: Sequence[object], name: str) -> None:
+    """
+    See that several values are not given as one.
+
+    Raises:
+        PolicyError: they are, in a list for instance.
+    """
+    first = values[0]
+    if type(first) in {list, tuple, set, frozenset}:
+        raise PolicyError(
+            f"{name}: write the values side by side, without brackets; got {shown(first, 60)}",
+            argument=name,
+        )
 
 
 def _is_number(value: Any) -> bool:

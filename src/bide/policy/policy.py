@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 import attrs
 
 from bide.policy import limits as limit
-from bide.policy import params
+from bide.policy import params, registry
 from bide.policy.chain import Chain
 from bide.policy.clause import Clause, Verb
 from bide.policy.condition import Condition, coerced
@@ -20,7 +20,7 @@ from bide.policy.durations import Duration, seconds_of
 from bide.policy.errors import PolicyError, shown
 from bide.policy.explanation import Explanation, explain, state_at
 from bide.policy.limits import NO_LIMITS, Limits
-from bide.policy.loanwords import advising, in_a_head, no_such_attribute
+from bide.policy.loanwords import advising, argument, in_a_head, methods_of, no_such_attribute
 from bide.policy.outcome import Outcome
 from bide.policy.reachable import Answered
 from bide.policy.worst import WorstCase, worst_case
@@ -108,6 +108,7 @@ class Policy:
         """End the whole call, waits included, within these seconds."""
         return self._limited(within=params.positive_seconds(seconds, "within"))
 
+    @advising(lambda name: argument(name, ("seconds",)))
     def timeout(self, seconds: Duration) -> Policy:
         """Bound each attempt: clients' own timeouts shrink to it, coroutines are cancelled; a plain function cannot."""
         return self._limited(timeout=params.positive_seconds(seconds, "timeout"))
@@ -377,7 +378,7 @@ def head(verb: Verb, conditions: tuple[object, ...]) -> Rule:
     return Rule(Clause(verb, tuple(coerced(condition) for condition in conditions)))
 
 
-_head = advising(lambda name: in_a_head(name, dir(Rule)))
+_head = advising(lambda name: in_a_head(name, methods_of(Rule), registry.names("conditions")))
 
 
 @_head

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import ClassVar, Final
 
@@ -12,6 +12,7 @@ import attrs
 from bide.policy.condition import ALL_STATUSES, NO_STATUS, Condition, Statuses, StatusLike, coercion
 from bide.policy.errors import PolicyError, shown
 from bide.policy.outcome import Outcome
+from bide.policy.params import side_by_side
 from bide.policy.registry import bare_condition, condition
 
 _CLASS: Final = re.compile(r"([1-5])xx", re.IGNORECASE)
@@ -59,7 +60,9 @@ def _spelled(value: object) -> int | str:
     return f"{first // 100}xx" if first % 100 == 0 and last == first + 99 else f"{first}-{last}"
 
 
-def _all_spelled(values: Iterable[object]) -> tuple[int | str, ...]:
+def _all_spelled(values: Sequence[object]) -> tuple[int | str, ...]:
+    if values:
+        side_by_side(values, "codes")
     return tuple(_spelled(value) for value in values)
 
 

@@ -440,22 +440,26 @@ def test_a_caret_under_wide_characters_is_as_wide(run):
         ("openai", "'openai' is a strategy; write --strategy openai"),
         ("mine.toml", "'mine.toml' is a strategy; write --strategy mine.toml"),
         ("policy.txt", "'policy.txt' is a file; write its text, \"$(cat policy.txt)\" for instance"),
+        ("the policy", "write its text, \"$(cat 'the policy')\" for instance"),
     ],
 )
 def test_a_name_or_a_file_in_the_place_of_a_text_is_told_where_it_belongs(
     run, tmp_path, monkeypatch, text, advice
 ):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "policy.txt").write_text("retry_on(503)", "utf-8")
+    for name in ("policy.txt", "the policy"):
+        (tmp_path / name).write_text("retry_on(503)", "utf-8")
     done = run("explain", text, "--status", 503)
     assert done.code == 2
     assert advice in done.err
 
 
-def test_a_word_that_is_no_strategy_and_no_file_is_a_fault_of_the_text(run):
-    done = run("explain", "opena")
+@pytest.mark.parametrize("word", ["opena", "a" * 5000])
+def test_a_word_that_is_no_strategy_and_no_file_is_a_fault_of_the_text(run, word):
+    done = run("explain", word)
     assert done.code == 2
-    assert "'opena' is no policy" in done.err
+    assert f"'{word[:10]}" in done.err
+    assert "is no policy" in done.err
 
 
 def test_a_hint_that_is_too_long_names_the_limit_that_it_passes(run):

@@ -167,6 +167,9 @@ def test_D04_our_timeout_an_attempts_own_and_the_callers_are_told_apart(backend)
     async def ours():
         await retry_on(KeyError).timeout(5).bind(clock=clock).acall(too_long, clock)
 
+    async def long():
+        await retry_on(KeyError).timeout(2000).bind(clock=clock).acall(clock.asleep, 2001)
+
     async def own():
         await retry_on(KeyError).timeout(5).bind(clock=clock).acall(Scripted(TimeoutError("own")).coroutine())
 
@@ -176,6 +179,7 @@ def test_D04_our_timeout_an_attempts_own_and_the_callers_are_told_apart(backend)
 
     for run, kind, message in [
         (ours, AttemptTimeout, "the attempt did not end within 5 s"),
+        (long, AttemptTimeout, "the attempt did not end within 2000 s"),
         (own, TimeoutError, "own"),
         (callers, TimeoutError, "2 virtual seconds have passed"),
     ]:

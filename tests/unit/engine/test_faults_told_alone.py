@@ -145,3 +145,18 @@ def test_the_calls_own_error_keeps_what_it_came_from():
     assert repr(first) == "ValueError('first')"
     assert [type(event) for event in told] == [ConditionFailed]
     assert first.__context__ is told[0].error
+
+
+def test_an_error_that_a_condition_raises_again_keeps_what_its_caller_was_handling():
+    def again(outcome):
+        raise outcome.error
+
+    told = []
+    runtime = retry_on(when(again)).bind(clock=VirtualClock(), listeners=[told.append])
+    with pytest.raises(ConnectionError) as caught:
+        try:
+            raise KeyError("the caller's")
+        except KeyError:
+            runtime.call(Scripted(ConnectionError()))
+    assert repr(caught.value.__context__) == 'KeyError("the caller\'s")'
+    assert [event.error for event in told] == [caught.value]

@@ -45,6 +45,11 @@ def test_the_original_exception_comes_out_with_notes_that_tell_attempts_delays_a
     assert note in "".join(traceback.format_exception(error))
 
 
+def test_long_waits_are_told_without_an_exponent(bound):
+    error = raised(bound(retry_on(OSError).fixed(5000, max=1)).call, Scripted(OSError(), OSError()))
+    assert "attempt 1: OSError, rule 1, then waited 5000 s\n" in error.__notes__[0]
+
+
 def test_history_gives_outcome_rule_delay_and_reason_of_each_attempt(bound):
     policy = retry_on(KeyError).fixed(9) | retry_on(OSError).delays(1, 2).max(2)
     kept = history(raised(bound(policy).call, Scripted(OSError(), KeyError(), OSError(), OSError())))

@@ -11,7 +11,7 @@ import pytest
 from answers import Answer
 from recovering import EXPIRED, Service, bound
 
-from bide import PolicyError, Reason, Recoveries, code, history, retry_on, retrying
+from bide import PolicyError, Reason, Recoveries, code, history, retry_on, retrying, when
 from bide.engine.events import ConditionFailed, GaveUp, Recovered, RecoveryFailed, RetryScheduled
 from bide.testing import VirtualClock
 
@@ -229,6 +229,21 @@ def test_a_block_in_a_coroutine_whose_recovery_fails_raises_its_own_error(run):
                 with attempt:
                     await service.aask()
         assert history(caught.value).reason is Reason.RECOVERY_FAILED
+
+    run(main())
+
+
+def test_a_block_in_a_coroutine_awaits_the_recovery_of_a_value_that_is_nothing(run):
+    async def main():
+        service = Service()
+        nothing = retry_on(when(lambda outcome: not outcome.failed)).calling("refresh").immediately()
+        numbers = []
+        async for attempt in retrying(bound(service, policy=nothing, action=service.arefresh)):
+            with attempt:
+                numbers.append(attempt.number)
+                if service.refreshes == 0:
+                    attempt.returned(None)
+        assert (numbers, service.refreshes) == ([1, 2], 1)
 
     run(main())
 

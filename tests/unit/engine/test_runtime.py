@@ -5,6 +5,7 @@ import copy
 import inspect
 import pickle
 import random
+import types
 
 import pytest
 
@@ -211,3 +212,19 @@ def test_what_returns_a_coroutine_is_called_as_a_coroutine_function_is(run, cloc
 
     assert run(policy.bind(clock=clock, listeners=[told.append]).acall(plain)) == "done"
     assert {event.name for event in told} == {plain.__qualname__}
+
+
+def test_what_cannot_be_awaited_is_answered_with_what_to_write():
+    with pytest.raises(
+        PolicyError, match=r"returned a value of type int, .*write `policy\.call\(fn, \.\.\.\)`"
+    ):
+        asyncio.run(retry_on(OSError).acall(lambda: 7))
+
+
+def test_a_coroutine_that_is_made_of_a_generator_can_be_awaited():
+    @types.coroutine
+    def old():
+        yield from asyncio.sleep(0).__await__()
+        return "done"
+
+    assert asyncio.run(retry_on(OSError).acall(old)) == "done"

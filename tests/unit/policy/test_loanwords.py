@@ -40,8 +40,33 @@ RULE = retry_on(503)
         ),
         (
             lambda: RULE.after_header("Retry-After", max_delay=3),
-            "retry_on(...).after_header() has no argument 'max_delay': write .exponential(cap=...) after it",
+            "retry_on(...).after_header() got an unexpected keyword argument 'max_delay'",
         ),
+        (
+            lambda: RULE.delays(1, 2, max_attempts=3),
+            "retry_on(...).delays() has no argument 'max_attempts': write .attempts(...) after it (the first attempt included)",
+        ),
+        (  # a schedule ends the chain, so that no other may be advised
+            lambda: RULE.delays(1, 2, jitter=True),
+            "retry_on(...).delays() got an unexpected keyword argument 'jitter'",
+        ),
+        (
+            lambda: RULE.timeout(connect=5),
+            (
+                "Policy.timeout() has no argument 'connect': it is one limit for all phases; the client limits each, "
+                "as in httpx.Timeout(30, connect=5)"
+            ),
+        ),
+        (lambda: retry_on(status=503), "retry_on() has no argument 'status': write status(...)"),
+        (
+            lambda: retry_on(503, timeout=5),
+            "retry_on() has no argument 'timeout': write .timeout(...) after it",
+        ),
+        (
+            lambda: retry_on(503, wait_initial=5),
+            "retry_on() has no argument 'wait_initial': write .exponential(base=...) after it",
+        ),
+        (lambda: retry_on(503, name="x"), "retry_on() has no argument 'name': write .named(...) after it"),
         (
             lambda: RULE.fixed(1, foo=3),
             "retry_on(...).fixed() got an unexpected keyword argument 'foo'",
@@ -54,12 +79,26 @@ def test_a_keyword_of_another_library_is_answered_with_what_to_write(call, said)
     assert str(caught.value) == said
 
 
+def test_a_keyword_that_a_function_takes_is_never_advised_against():
+    add = loanwords.advising(lambda name: f": write no {name}")(lambda own, *, named: own + named)
+    assert add(own=1, named=2) == 3
+    with pytest.raises(TypeError, match="has no argument 'other': write no other"):
+        add(own=1, other=2)
+
+
 @pytest.mark.parametrize(
     ("name", "advice"),
     [
         ("stop_after_attempt", "write .attempts(...) (the first attempt included)"),
         ("retries", "write .max(...) (retries, the first attempt not counted)"),
-        ("jitter", "write .exponential(jitter=True)"),
+        ("jitter", "write .exponential(jitter=...)"),
+        ("max_delay", "write .exponential(cap=...)"),
+        ("give_up_on", "another rule is joined with |, as in retry_on(503) | give_up_on(404)"),
+        ("on_backoff", "listeners are told of it, in Python: policy.bind(listeners=[...])"),
+        (
+            "reraise",
+            "it is not needed, since the last exception or response always comes back as it is",
+        ),
         ("wait_none", "write .immediately()"),
     ],
 )
@@ -68,6 +107,15 @@ def test_a_method_of_another_library_is_answered_with_what_to_write(name, advice
         with pytest.raises(AttributeError) as caught:
             getattr(policy, name)
         assert str(caught.value) == f"{cls!r} object has no attribute {name!r}: {advice}"
+
+
+@pytest.mark.parametrize("name", ["exponential", "after_header", "max", "any_method"])
+def test_what_is_about_a_rule_and_said_of_a_whole_policy_is_answered_with_where_to_write_it(name):
+    for policy in (RULE | give_up_on(404), RULE.timeout("5s")):
+        with pytest.raises(AttributeError) as caught:
+            getattr(policy, name)
+        advice = "it is about one rule; write it on the rule, before what is about the whole call"
+        assert str(caught.value) == f"'Policy' object has no attribute {name!r}: {advice}"
 
 
 def test_a_misspelled_method_has_pythons_own_error_by_which_it_finds_the_nearest_name():

@@ -27,6 +27,37 @@ def test_B01_base_and_cap_are_durations(name, value):
         RULE.exponential(**{name: value})
 
 
+@pytest.mark.parametrize(
+    ("value", "advice"),
+    [
+        *((none, "; write False for none") for none in (None, "none", "None", "off", 0, 0.0)),
+        *((size, "; it has no size of its own") for size in (0.5, 1, "1s", "50%")),
+        ("random", "got 'random'"),
+        (b"half", "got b'half'"),
+    ],
+)
+def test_what_is_easily_taken_for_a_jitter_is_answered_with_one(value, advice):
+    with pytest.raises(PolicyError) as caught:
+        RULE.exponential(jitter=value)
+    said, _, instead = str(caught.value).partition("; got ")
+    assert said == "jitter takes True, False, 'full', 'equal', 'decorrelated'"
+    assert advice in f"got {instead}"
+    assert (";" in instead) is (";" in advice)
+
+
+@pytest.mark.parametrize("write", [RULE.max, lambda most: RULE.exponential(max=most)])
+def test_a_time_in_the_place_of_a_count_of_retries_is_answered_with_cap(write):
+    with pytest.raises(PolicyError, match="got '10s'; it counts retries, and the longest delay is cap="):
+        write("10s")
+
+
+@pytest.mark.parametrize("values", [[1, 2], (1, 2), {1, 2}, frozenset({1})], ids=repr)
+@pytest.mark.parametrize("write", [RULE.delays, bide.code, bide.status, bide.method])
+def test_several_values_in_one_are_answered_with_how_to_write_them(write, values):
+    with pytest.raises(PolicyError, match="write the values side by side, without brackets; got "):
+        write(values)
+
+
 @pytest.mark.parametrize("value", [math.nan, 1, 0, "Full", "", None, "none", 0.5, ()], ids=repr)
 def test_B01_a_jitter_is_one_of_a_closed_set(value):
     with pytest.raises(PolicyError, match="jitter takes True, False, 'full', 'equal', 'decorrelated'"):
