@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 import attrs
 
 from bide.policy import hints
-from bide.policy.errors import shown
+from bide.policy.errors import PolicyError, shown
 from bide.policy.faults import NO_FAULT, PHASES, Fault, fault_of, said_by
 
 if TYPE_CHECKING:
@@ -40,7 +40,11 @@ def _status(value: object) -> int | None:
 
 def _pairs(headers: HeadersLike) -> tuple[tuple[str, str], ...]:
     """Flatten a mapping or pairs into lower-case names and texts, repeats kept."""
-    pairs = _items(headers)
+    try:
+        pairs = [(name, value) for name, value in _items(headers)]
+    except (TypeError, ValueError):
+        what = f"of type {type(headers).__name__}"  # and no more: they may hold secrets
+        raise PolicyError(f"headers takes a mapping or pairs of name and value; got one {what}") from None
     flat: list[tuple[str, str]] = []
     for name, value in pairs:
         values = cast("Iterable[object]", value) if isinstance(value, (list, tuple)) else (value,)

@@ -1,6 +1,6 @@
 import pytest
 
-from bide import Outcome
+from bide import Outcome, PolicyError
 from bide.policy.faults import Fault, fault_of
 from bide.policy.outcome import LaterOutcome
 
@@ -180,3 +180,11 @@ def test_a_repr_says_what_happened_and_nothing_that_may_be_secret():
 
 def test_no_fault_is_read_from_an_ordinary_error():
     assert fault_of(ValueError("x")) == Fault()
+
+
+@pytest.mark.parametrize("headers", ["Retry-After: 7", ["Retry-After"], 7, None, [("a", "b", "c")]])
+def test_headers_that_are_none_are_refused(headers):
+    with pytest.raises(
+        PolicyError, match="headers takes a mapping or pairs of name and value; got one of type "
+    ):
+        Outcome(503, headers)
