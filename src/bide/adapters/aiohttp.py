@@ -32,6 +32,7 @@ from bide.adapters.http import (
 from bide.adapters.keys import key_of_hop, same_origin
 from bide.engine import aloop
 from bide.engine.history import exhausted, history
+from bide.engine.readers import REDIRECTS
 from bide.engine.runtime import Runtime
 from bide.engine.settings import Settings
 from bide.engine.timeouts import bounded
@@ -50,7 +51,6 @@ _GZIP: Final = b"\x1f\x8b"
 _EVENTS: Final = "text/event-stream"
 _FIRST_ERROR: Final = 400
 _FIRST_FINAL: Final = 200
-_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _WHERE_TO: Final = ("Location", "URI")
 
 
@@ -108,7 +108,7 @@ def retry_middleware(
         settings = selector.settings(request.method, request.url)
         hop = _hop_of(request)
         response = await (send(request) if settings is None else repeat(request, send, settings, hop))
-        if response.status in _REDIRECTS:
+        if response.status in REDIRECTS:
             _redirected.set(hop)
         return response
 
@@ -342,7 +342,7 @@ async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
 
 def _is_redirect(response: aiohttp.ClientResponse) -> bool:
     """Tell whether a session follows a response, whose body it then does not read."""
-    return response.status in _REDIRECTS and any(name in response.headers for name in _WHERE_TO)
+    return response.status in REDIRECTS and any(name in response.headers for name in _WHERE_TO)
 
 
 def _hang_up(request: aiohttp.ClientRequest, response: aiohttp.ClientResponse) -> None:

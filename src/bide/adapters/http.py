@@ -192,7 +192,7 @@ class RequestCall(Call):
 
     @contextmanager
     def _dating(self, allowed: float) -> Generator[float]:
-        deadline = self.enter()
+        deadline = self.enter(allowed)
         try:
             yield allowed
         finally:

@@ -64,10 +64,10 @@ class HttpxCall(RequestCall):
             request: The client's own.
             key: The idempotency key that goes with every attempt, if we made one.
         """
-        keyed = request.headers if key is None else {str(seam.key_header): key}
-        super().__init__(settings, request.method, request.url, keyed, seam.key_header, seam.selector)
         self._seam = seam
         self._key = key
+        keyed = self.key() or request.headers
+        super().__init__(settings, request.method, request.url, keyed, seam.key_header, seam.selector)
         self._left_unread = False
         self._request = self._sent = request
         self._file, self._start = seekable_file(request.stream)

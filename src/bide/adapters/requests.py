@@ -25,6 +25,7 @@ from bide.adapters.http import (
     header_name,
     key_header,
     read_ahead,
+    shortened,
 )
 from bide.adapters.keys import key_of_hop
 from bide.adapters.requests_bodies import drain_raw, let_go, lines_of, part_from, put_back, socket_of
@@ -174,12 +175,12 @@ class AdapterCall(RequestCall):
 
     def send(self, verify: Any, cert: Any, proxies: Any) -> requests.Response:
         """Return the response to one attempt, its body read as far as somebody asks about it."""
-        with self.dating():
-            return self._attempt(verify, cert, proxies)
+        with self.dating() as allowed:
+            return self._attempt(allowed, verify, cert, proxies)
 
-    def _attempt(self, verify: Any, cert: Any, proxies: Any) -> requests.Response:
+    def _attempt(self, allowed: float, verify: Any, cert: Any, proxies: Any) -> requests.Response:
         request = self._counted()
-        timeout = self._shortened()
+        timeout = self._shortened(allowed)
         self._looked, self.peeked = False, None
         try:
             response = self._adapter.send_once(request, self._stream, timeout, verify, cert, proxies)
@@ -208,12 +209,12 @@ class AdapterCall(RequestCall):
             request.headers[name] = str(self.attempt - 1)
         return request
 
-    def _shortened(self) -> Any:
-        """Return the caller's timeouts, bounded by what the policy allows an attempt that begins now."""
-        if self.time_allowed() == inf:
+    def _shortened(self, allowed: float) -> Any:
+        """Return the caller's timeouts, bounded by the seconds that the policy allows an attempt."""
+        if allowed == inf:
             return self._timeout
         own: Any = _timeout_of(self._timeout)
-        own.total = self.shrunk(own.total)
+        own.total = shortened(own.total, allowed)
         return own
 
     def _read(self, response: Any) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from types import FunctionType
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
-from bide.policy.errors import PolicyError
+from bide.policy.errors import PolicyError, callable_name
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,7 +38,7 @@ def _is_marked(fn: Any) -> bool:
 
 def giving_awaitables(fn: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
     """Return a function that returns what another does; raises PolicyError, with advice, for what nobody can await."""
-    name = str(getattr(fn, "__qualname__", type(fn).__name__))
+    name = callable_name(fn)
 
     def give(*args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
         value = fn(*args, **kwargs)

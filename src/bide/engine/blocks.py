@@ -57,8 +57,9 @@ class Attempt:
 
     def __enter__(self) -> Self:
         self._entered = True
-        if self.time_allowed != inf:
-            self._deadline = self._call.enter()
+        allowed = self.time_allowed
+        if allowed != inf:
+            self._deadline = self._call.enter(allowed)
         return self
 
     def __exit__(

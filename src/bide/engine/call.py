@@ -260,7 +260,7 @@ class Call(Timed):
             return 0.0
 
     def store_failed(self, fault: Exception) -> None:
-        """Take in that what is shared by callers raised; it changes nothing for this call."""
+        """Take in that a store, or a random source, raised; it changes nothing for this call."""
         self.settings.report(ConditionFailed(self.settings.name_of(self.fn), self.attempt, "", fault))
 
     def _polls(self) -> int | None:

@@ -188,7 +188,8 @@ def _text(said: object) -> str:
     return said.decode("latin-1") if isinstance(said, bytes) else "" if said is None else str(said)
 
 
-_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+"""Statuses that clients follow to where a header says."""
 _KEY_NAMES: Final = frozenset({"idempotency-key", "x-idempotency-key"})
 
 
@@ -242,7 +243,7 @@ def _first_of(answer: Any) -> Any:
 
 def _redirects(hop: Any) -> bool:
     statuses = attribute(hop, "status_code"), attribute(hop, "status")
-    return any(isinstance(status, int) and status in _REDIRECTS for status in statuses)
+    return any(isinstance(status, int) and status in REDIRECTS for status in statuses)
 
 
 def _asked(answer: Any) -> Any:

@@ -17,6 +17,7 @@ from bide.engine.plan import Plan
 from bide.engine.recovery import Recoveries
 from bide.fleet.store import Store
 from bide.policy.condition import NO_STATUS
+from bide.policy.errors import callable_name
 from bide.policy.policy import Policy
 
 _KNOWN_SOURCES: Final = ("random", "bide.testing.scripts")
@@ -77,7 +78,7 @@ class Settings:
 
     def name_of(self, fn: object) -> str:
         """Return what the events of a call are named after: the policy's name, else the function's."""
-        return self.name or _named(fn)
+        return self.name or callable_name(fn)
 
     def tell(self, event: Event, about: object = None) -> None:
         """Tell every listener; one that raises is reported to the others, and chained to the error that it is about."""
@@ -87,7 +88,7 @@ class Settings:
             except Exception as fault:  # the call's outcome does not depend on a listener's fault
                 self.report(ConditionFailed(event.name, event.attempt, event.outcome, fault), source=listener)
                 if isinstance(about, BaseException):
-                    chain(about, fault, f"the listener {_named(listener)}")
+                    chain(about, fault, f"the listener {callable_name(listener)}")
 
     def report(self, event: ConditionFailed, source: Listener | None = None, about: object = None) -> None:
         """Report a fault once to every listener but its source; what they make of it changes nothing."""
@@ -97,10 +98,6 @@ class Settings:
             if listener is not source:
                 with suppress(Exception):
                     listener(event)
-
-
-def _named(fn: object) -> str:
-    return str(getattr(fn, "__qualname__", type(fn).__name__))
 
 
 def _drawn(rng: RandomSource) -> float:

@@ -29,7 +29,8 @@ class Timed:
 
     async def bounded(self, /, *args: Any, **kwargs: Any) -> Any:
         """Run one attempt of the coroutine function, bounded by the timeout and by what is left of the deadline."""
-        allowed, deadline = self.time_allowed(), self.enter()
+        allowed = self.time_allowed()
+        deadline = self.enter(allowed)
         try:
             return await bounded(self.settings.clock, allowed, self.fn, *args, **kwargs)
         finally:
@@ -37,16 +38,16 @@ class Timed:
 
     def dated(self, /, *args: Any, **kwargs: Any) -> Any:
         """Run one attempt of the function, which nothing can interrupt, but what it calls may know its deadline."""
-        deadline = self.enter()
+        deadline = self.enter(self.time_allowed())
         try:
             return self.fn(*args, **kwargs)
         finally:
             deadline.leave()
 
-    def enter(self) -> Deadline:
-        """Let what an attempt that begins now calls know how long it may take, until it is left."""
+    def enter(self, allowed: float) -> Deadline:
+        """Let what an attempt that begins now calls know how many seconds it may take, until it is left."""
         clock = self.settings.clock
-        return Deadline(clock, clock.monotonic() + self.time_allowed())
+        return Deadline(clock, clock.monotonic() + allowed)
 
     def time_allowed(self) -> float:
         """Return the seconds that an attempt beginning now may take; infinity when nothing bounds it."""

@@ -18,7 +18,7 @@ from bide.engine.deadline import around
 from bide.engine.nesting import WRAPPER
 from bide.engine.plan import Row
 from bide.engine.settings import Settings
-from bide.policy.errors import PolicyError
+from bide.policy.errors import PolicyError, callable_name
 
 _FIRST: Final = """\
 def make(fn_, defaults_, kwdefaults_):
@@ -196,7 +196,7 @@ def _refuse(fn: Any) -> None:
         )
     if any(inspect.isgeneratorfunction(one) or inspect.isasyncgenfunction(one) for one in called(fn)):
         raise PolicyError(
-            f"{_name(fn)} is a generator function: a retry could repeat what it has already yielded; retry the "
+            f"{callable_name(fn)} is a generator function: a retry could repeat what it has already yielded; retry the "
             "function that it calls, or collect its items in a plain one"
         )
 
@@ -205,13 +205,9 @@ def refuse_timeout(settings: Settings, fn: Any) -> None:
     """Raise PolicyError for a plain function under a policy with `.timeout(...)`."""
     if settings.policy.limits.timeout is not None:
         raise PolicyError(
-            f"{_name(fn)} is a plain function, and .timeout(...) cannot interrupt one: use the client's own timeout, "
+            f"{callable_name(fn)} is a plain function, and .timeout(...) cannot interrupt one: use the client's own timeout, "
             "an adapter of bide.adapters, or a coroutine function"
         )
-
-
-def _name(fn: Any) -> str:
-    return str(getattr(fn, "__qualname__", type(fn).__name__))
 
 
 @attrs.frozen

@@ -11,7 +11,7 @@ import attrs
 
 from bide.policy import params
 from bide.policy.condition import ERROR_STATUSES, NO_STATUS, Condition, Statuses
-from bide.policy.errors import PolicyError, shown
+from bide.policy.errors import PolicyError, callable_name, shown
 from bide.policy.outcome import Outcome
 from bide.policy.raised import Raises
 from bide.policy.registry import bare, condition
@@ -208,16 +208,12 @@ class When(Condition):
         answer: Any = self.ask(outcome)
         if type(answer) is not bool:
             raise TypeError(
-                f"when({_called(self.ask)}) must answer True or False; it answered {type(answer).__name__}"
+                f"when({callable_name(self.ask)}) must answer True or False; it answered {type(answer).__name__}"
             )
         return answer
 
     def miss(self, outcome: Outcome) -> str:
-        return f"when({_called(self.ask)}) said no"
-
-
-def _called(ask: object) -> str:
-    return str(getattr(ask, "__qualname__", type(ask).__name__))
+        return f"when({callable_name(self.ask)}) said no"
 
 
 def status(*codes: int | str) -> Condition:

@@ -21,6 +21,11 @@ class PolicyError(ValueError):
         self.part = part
 
 
+def callable_name(fn: object) -> str:
+    """Return what messages call a callable: its own name, with those around it; its type's where it has none."""
+    return str(getattr(fn, "__qualname__", type(fn).__name__))
+
+
 def shown(value: object, longest: int = 40) -> str:
     """Return a value as messages show it: its repr, cut; its type where the repr fails, as that of huge ints does."""
     try:

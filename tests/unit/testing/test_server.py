@@ -234,12 +234,16 @@ def test_a_stall_ends_when_the_client_goes_away(server, hold):
     server.wait_until_idle()
 
 
+def ask_until_the_first_byte(sock):
+    sock.sendall(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n")
+    while not sock.recv(65536).endswith(b"a"):
+        pass
+
+
 def test_a_slow_answer_ends_when_the_client_goes_away(server):
     server.on("/a", steps.trickle(b"ab", pause=3600))
     with connect(server) as sock:
-        sock.sendall(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n")
-        while not sock.recv(65536).endswith(b"a"):
-            pass
+        ask_until_the_first_byte(sock)
     server.wait_until_idle()
 
 
@@ -252,9 +256,7 @@ def test_after_a_slow_answer_the_next_request_is_answered_at_once(server, client
 def test_what_is_said_during_a_slow_answer_is_heard_after_it(server):
     server.on("/a", steps.trickle(b"ab", pause=0.05))
     with connect(server) as sock:
-        sock.sendall(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n")
-        while not sock.recv(65536).endswith(b"a"):
-            pass
+        ask_until_the_first_byte(sock)
         sock.sendall(b"GET /b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         rest = read_all(sock)
     assert rest.startswith(b"bHTTP/1.1 404")
