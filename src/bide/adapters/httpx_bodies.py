@@ -197,11 +197,11 @@ def hurry(response: Any, seconds: float) -> None:
 
 def _connection_of(stream: Any) -> Any:
     """Return httpcore's connection beneath a response's stream."""
-    return _body_of(stream)._connection  # noqa: SLF001
+    return _body_of(stream)._connection  # noqa: SLF001  # there is no public way
 
 
 def _body_of(stream: Any) -> Any:
     """Return httpcore's body beneath a response's stream, in whatever the stream is wrapped."""
     while not hasattr(stream, "_httpcore_stream"):
-        stream = stream._stream  # noqa: SLF001
-    return stream._httpcore_stream._stream  # noqa: SLF001
+        stream = stream._stream  # noqa: SLF001  # as above
+    return stream._httpcore_stream._stream  # noqa: SLF001  # as above

@@ -40,7 +40,7 @@ class ClientSeam(Seam):
         self.own = client.send
         if selector.recovers or self.key_header is not None:
             self._redirect_headers = client._redirect_headers  # noqa: SLF001  # there is no public way
-            client._redirect_headers = self._redirected  # noqa: SLF001
+            client._redirect_headers = self._redirected  # noqa: SLF001  # as above
 
     def _redirected(self, request: Any, url: Any, method: str) -> Any:
         """Return the headers of a redirect: those that the client gives it, but for what of ours must not go there."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what checkers are to know of what is behind it
     from bide.engine.runtime import Options as Options  # noqa: PLC0414  # handed on
-    from bide.engine.runtime import Runtime as Runtime  # noqa: PLC0414
+    from bide.engine.runtime import Runtime as Runtime  # noqa: PLC0414  # as above
 
 _ABOVE = {"engine": "bide.engine.runtime", "language": "bide.language.format"}
 

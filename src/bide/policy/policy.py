@@ -246,7 +246,7 @@ class Policy:
 
 
 # Unseen by type checkers, which would take any name for one that is there.
-setattr(Policy, "__getattr__", no_such_attribute)  # noqa: B010
+setattr(Policy, "__getattr__", no_such_attribute)  # noqa: B010  # as said above
 
 
 class Rule(Chain, Policy):

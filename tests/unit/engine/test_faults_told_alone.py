@@ -19,7 +19,7 @@ def while_handling_its_own(outcome):
     try:
         raise KeyError("mine")
     except KeyError:
-        raise LookupError("my lookup")  # noqa: B904
+        raise LookupError("my lookup")  # noqa: B904  # its context is what is tested
 
 
 def from_its_own(outcome):
@@ -137,7 +137,7 @@ def test_the_calls_own_error_keeps_what_it_came_from():
         try:
             raise ValueError("first")
         except ValueError:
-            raise ConnectionError("second")  # noqa: B904
+            raise ConnectionError("second")  # noqa: B904  # as above
 
     with pytest.raises(ConnectionError) as caught:
         retry_on(when(plain)).bind(clock=VirtualClock(), listeners=[told.append]).call(down)

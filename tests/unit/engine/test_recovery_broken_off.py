@@ -53,7 +53,7 @@ def test_a_run_that_is_cancelled_before_its_first_step_leaves_nobody_waiting():
         asyncio.get_running_loop().call_soon(
             lambda: [task.cancel() for task in asyncio.all_tasks() if task is not this]
         )
-        asyncio.create_task(recovery.atake(0))  # noqa: RUF006
+        asyncio.create_task(recovery.atake(0))  # noqa: RUF006  # nobody is to wait for it
         for _ in range(3):
             await asyncio.sleep(0)
 

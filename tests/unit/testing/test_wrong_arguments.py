@@ -34,7 +34,7 @@ FINITE = [
     (lambda clock, wrong: clock.advance(wrong), "time goes forward by a finite number of seconds, not "),
 ]
 BOUND = (lambda clock, wrong: clock.fail_after(wrong), "a timeout needs a number of seconds, not ")
-DAY = dt.datetime(2026, 1, 1)  # noqa: DTZ001
+DAY = dt.datetime(2026, 1, 1)  # noqa: DTZ001  # without a time zone, as people write it
 
 
 @pytest.mark.parametrize(("call", "said"), [*FINITE, BOUND])
